@@ -1,0 +1,32 @@
+# Two commands do everything from nothing: `make sweep` and `make test`.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+.PHONY: help sweep test check bench clean
+help:                ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+sweep: $(READY)      ## tune digit classifiers, show the leaderboard, export the best model to best/
+	$(BIN)/python examples/digits.py
+	$(BIN)/tuner sweep examples/digits.yaml
+	$(BIN)/tuner export digits --to best
+
+test: $(READY)       ## the whole suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+check: $(READY)      ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)      ## the measurements that the README quotes
+	$(BIN)/python benchmarks/overhead.py
+
+clean:               ## the environment and caches; sweeps stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

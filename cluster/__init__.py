@@ -1,0 +1,8 @@
+"""Where a sweep runs: what the machines hold, what they cannot, and how to reach them.
+
+Knows no models and no tuner.
+"""
+
+from cluster.plan import Capacity, Plan, Refused, Resources, plan
+
+__all__ = ["Capacity", "Plan", "Refused", "Resources", "plan"]

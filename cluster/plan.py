@@ -1,0 +1,97 @@
+"""Arithmetic only: nodes and a trial's resources → lanes, or a refusal of what can never fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one trial takes while it trains."""
+
+    workers: int = 1
+    cpus_per_worker: float = 1
+    gpus_per_worker: float = 0
+
+    def bundles(self) -> list[dict[str, float]]:
+        """One placement bundle per rank, the first one for the trial's own process."""
+        one = {"CPU": self.cpus_per_worker}
+        if self.gpus_per_worker:
+            one["GPU"] = self.gpus_per_worker
+        return [dict(one) for _ in range(self.workers)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """What one node has."""
+
+    cpus: float
+    gpus: float = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How many trials train side by side."""
+
+    lanes: int
+    resources: Resources
+    nodes: tuple[Capacity, ...]
+
+    def __str__(self) -> str:
+        r = self.resources
+        lanes = f"{self.lanes} {'lane' if self.lanes == 1 else 'lanes'}"
+        workers = f"{r.workers} {'worker' if r.workers == 1 else 'workers'}"
+        gpus = f" and {r.gpus_per_worker:g} GPU" if r.gpus_per_worker else ""
+        return f"{lanes} of {workers}, {r.cpus_per_worker:g} CPU{gpus} each"
+
+
+class Refused(ValueError):
+    """What the nodes can never hold, with the most they can."""
+
+    def __init__(self, rule: str, got: str, fix: str) -> None:
+        self.rule, self.got, self.fix = rule, got, fix
+        super().__init__(f"{rule}; got {got}. {fix}")
+
+
+def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
+    """Lanes that fit on the nodes at once. Ranks of one lane may lie on several nodes.
+
+    Raises:
+        Refused: not even one lane fits.
+    """
+    slots = sum(_slots(node, resources) for node in nodes)
+    if slots >= resources.workers:
+        return Plan(lanes=slots // resources.workers, resources=resources, nodes=nodes)
+    cpus = max((node.cpus for node in nodes), default=0)
+    gpus = max((node.gpus for node in nodes), default=0)
+    have = f"the largest node has {cpus:g} CPUs and {gpus:g} GPUs"
+    if resources.gpus_per_worker and not any(node.gpus for node in nodes):
+        raise Refused(
+            "`resources/gpus_per_worker` must be available",
+            f"{resources.gpus_per_worker:g} where no node has a GPU",
+            "Set it to 0 to train on CPUs, or name a cluster with GPUs.",
+        )
+    if slots:
+        raise Refused(
+            "`resources/workers` must fit on the nodes at once",
+            f"{resources.workers} where {slots} fit",
+            f"Set it to {slots} or less.",
+        )
+    raise Refused(
+        "one worker must fit on one node",
+        f"{resources.cpus_per_worker:g} CPUs and {resources.gpus_per_worker:g} GPUs where {have}",
+        "Lower `resources/cpus_per_worker` or `resources/gpus_per_worker`.",
+    )
+
+
+def _slots(node: Capacity, resources: Resources) -> int:
+    by_cpu = math.floor(node.cpus / resources.cpus_per_worker + 1e-9)
+    if not resources.gpus_per_worker:
+        return by_cpu
+    if resources.gpus_per_worker >= 1:
+        by_gpu = math.floor(node.gpus / resources.gpus_per_worker + 1e-9)
+    else:
+        # A share of a GPU never straddles two of them.
+        by_gpu = int(node.gpus) * math.floor(1 / resources.gpus_per_worker + 1e-9)
+    return min(by_cpu, by_gpu)

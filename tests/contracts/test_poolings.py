@@ -1,0 +1,51 @@
+"""What every pooling promises: valid steps only, both directions, finite placeholders."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tuner import registry
+from tuner.models.steps import Steps
+
+pytestmark = [
+    pytest.mark.parametrize("directions", [1, 2]),
+    pytest.mark.parametrize("name", registry.names("poolings")),
+]
+
+
+def test_padding_does_not_count(name: str, directions: int) -> None:
+    torch.manual_seed(0)
+    pool = registry.get("poolings", name).build(directions, 4)
+    h_BTDH = torch.randn(3, 6, directions, 4)
+    lengths_B = torch.tensor([6, 1, 4])
+
+    together_BDH = pool(h_BTDH, Steps.of(h_BTDH, lengths_B))
+
+    assert together_BDH.shape == (3, directions, 4)
+    for row, length in enumerate(lengths_B.tolist()):
+        alone_BTDH = h_BTDH[row : row + 1, :length]
+        alone_BDH = pool(alone_BTDH, Steps.of(alone_BTDH, lengths_B[row : row + 1]))
+        torch.testing.assert_close(together_BDH[row], alone_BDH[0])
+
+
+def test_no_gradient_reaches_padding(name: str, directions: int) -> None:
+    pool = registry.get("poolings", name).build(directions, 4)
+    h_BTDH = torch.randn(2, 5, directions, 4, requires_grad=True)
+
+    pool(h_BTDH, Steps.of(h_BTDH, torch.tensor([5, 2]))).sum().backward()
+
+    assert h_BTDH.grad is not None
+    assert h_BTDH.grad[1, 2:].abs().sum() == 0
+    assert h_BTDH.grad[1, :2].abs().sum() > 0
+
+
+def test_a_placeholder_row_stays_finite(name: str, directions: int) -> None:
+    pool = registry.get("poolings", name).build(directions, 4)
+    h_BTDH = torch.randn(1, 3, directions, 4, requires_grad=True)
+
+    pooled_BDH = pool(h_BTDH, Steps.of(h_BTDH, torch.tensor([0])))
+    (pooled_BDH * 0).sum().backward()
+
+    assert pooled_BDH.isfinite().all()
+    assert h_BTDH.grad is not None and h_BTDH.grad.isfinite().all()

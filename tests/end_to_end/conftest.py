@@ -1,0 +1,51 @@
+"""Runs the command as a user does, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+Tuner = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def tuner() -> Tuner:
+    """`tuner(*arguments, cwd=folder)` → the finished process; state lies in `cwd/sweeps`."""
+
+    def run(*arguments: str, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))}
+        return subprocess.run(
+            [sys.executable, "-m", "tuner", *arguments],
+            cwd=cwd,
+            env=environment | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run
+
+
+def write_spec(path: Path, **changes: Any) -> Path:
+    """A small classification sweep on `rows.csv` beside it; `changes` replace its sections."""
+    spec: dict[str, Any] = {
+        "name": path.stem,
+        "task": "classification",
+        "data": {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2},
+        "override": {
+            "model/hidden_size": [4, 8, 12],
+            "model/layers": 1,
+            "training/epochs": 4,
+            "training/batch_size": 16,
+        },
+        "search": {"trials": 6, "seed": 3},
+    }
+    path.write_text(yaml.safe_dump(spec | changes))
+    return path

@@ -1,0 +1,146 @@
+"""One sweep the whole way: from a file to the leaderboard, the UI's runs and an exported model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import made
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from conftest import Tuner, write_spec
+
+from tuner.data.store import Store
+from tuner.tracking.reader import history, runs
+from tuner.tracking.uri import local_uri
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tuner: Tuner) -> Path:
+    """A folder in which a sweep has run."""
+    folder = tmp_path_factory.mktemp("sweep")
+    made.sequences_csv(folder / "rows.csv", num=120)
+    write_spec(folder / "small.yaml")
+    done = tuner("sweep", "small.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "majority class" in done.stdout and "0 (default)" in done.stdout
+    assert "[6/6]" in done.stderr, "a line per trial where there is no terminal"
+    return folder
+
+
+def board(place: Path, tuner: Tuner) -> dict[str, object]:
+    done = tuner("leaderboard", "small", "--format", "json", cwd=place)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_leaderboard_in_every_format(place: Path, tuner: Tuner) -> None:
+    found = board(place, tuner)
+    trials = found["trials"]
+    assert isinstance(trials, list) and len(trials) == 6
+    values = [t["value"] for t in trials if t["rank"]]
+    assert values == sorted(values, reverse=True)
+    assert [t["test"] is not None for t in trials if t["trial"] == 0] == [True]
+    assert trials[0]["test"] is not None, "the winner is scored on the test split"
+    assert 1 <= sum(t["test"] is not None for t in trials) <= 2, "and only the final models are"
+    table = tuner("leaderboard", "small", "--format", "csv", cwd=place).stdout
+    assert len(list(csv.DictReader(io.StringIO(table)))) == 6
+    target = place / "board.parquet"
+    assert not tuner(
+        "leaderboard", "small", "--format", "parquet", "--output", str(target), cwd=place
+    ).returncode
+    assert pq.read_table(target)["trial"].to_pylist() == [t["trial"] for t in trials]
+
+
+def test_every_run_is_in_mlflow_once_and_closed(place: Path, tuner: Tuner) -> None:
+    found = runs(local_uri(place / "sweeps"), "small")
+    parents = [run for run in found if run.parent is None]
+    children = [run for run in found if run.parent is not None]
+    assert [run.name for run in parents] == ["small"]
+    assert sorted(run.key or "" for run in children) == [f"trial-{n:04d}" for n in range(6)]
+    assert {run.parent for run in children} == {parents[0].run_id}
+    assert {run.status for run in found} == {"FINISHED"}
+    trials = board(place, tuner)["trials"]
+    assert isinstance(trials, list)
+    by_key = {run.key: run for run in children}
+    for trial in trials:
+        run = by_key[f"trial-{trial['trial']:04d}"]
+        assert run.metrics["best/accuracy"] == trial["value"]
+        assert run.tags["state"] == trial["state"]
+        assert run.params["model/hidden_size"] == str(trial["model/hidden_size"])
+        points = history(local_uri(place / "sweeps"), run.run_id, "validation/accuracy")
+        assert [point.step for point in points] == list(range(1, trial["epochs"] + 1))
+        assert max(point.value for point in points) == trial["value"]
+
+
+def test_the_same_spec_again_shows_the_leaderboard(place: Path, tuner: Tuner) -> None:
+    done = tuner("sweep", "small.yaml", cwd=place)
+    assert done.returncode == 0
+    assert "majority class" in done.stdout
+    assert "trial" not in done.stderr, "nothing is trained"
+
+
+def test_a_changed_spec_is_refused_with_the_difference(place: Path, tuner: Tuner) -> None:
+    write_spec(place / "small.yaml", search={"trials": 6, "seed": 4})
+    try:
+        done = tuner("sweep", "small.yaml", cwd=place)
+    finally:
+        write_spec(place / "small.yaml")
+    assert done.returncode == 2
+    assert "search/seed: 3 → 4" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_names_the_sweep(place: Path, tuner: Tuner) -> None:
+    done = tuner("status", cwd=place)
+    assert "small" in done.stdout and "finished" in done.stdout and "6/6" in done.stdout
+
+
+def test_export_and_predict_give_the_leaderboards_value(place: Path, tuner: Tuner) -> None:
+    done = tuner("export", "small", "--to", "model", cwd=place)
+    assert done.returncode == 0, done.stderr
+    trials = board(place, tuner)["trials"]
+    assert isinstance(trials, list)
+    store = Store.open(place / "sweeps" / "small" / "data")
+    validation = {store.ids[i] for i in range(len(store.ids)) if store.split_S[i] == 1}
+    with (place / "rows.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["id"] in validation]
+    truth = {row["id"]: row["label"] for row in rows}
+    with (place / "raw.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    answer = tuner("predict", "model", "raw.csv", "--output", "answer.csv", cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    with (place / "answer.csv").open() as file:
+        guesses = {row["id"]: row["label"] for row in csv.DictReader(file)}
+    assert guesses.keys() == truth.keys()
+    accuracy = sum(guesses[i] == truth[i] for i in truth) / len(truth)
+    assert accuracy == pytest.approx(trials[0]["value"], abs=1e-6)
+
+
+def test_a_finished_sweep_can_be_extended(place: Path, tuner: Tuner, tmp_path: Path) -> None:
+    shutil.copytree(place, tmp_path / "copy")
+    before = board(place, tuner)["trials"]
+    done = tuner("resume", "small", "--trials", "+2", cwd=tmp_path / "copy")
+    assert done.returncode == 0, done.stderr
+    after = board(tmp_path / "copy", tuner)["trials"]
+    assert isinstance(before, list) and isinstance(after, list)
+    assert len(after) == 8
+    old = {t["trial"]: (t["value"], t["seconds"]) for t in before}
+    assert {t["trial"]: (t["value"], t["seconds"]) for t in after if t["trial"] in old} == old
+    found = runs(local_uri(tmp_path / "copy" / "sweeps"), "small")
+    assert sorted(run.key or "" for run in found) == [
+        "sweep",
+        *sorted(f"trial-{t['trial']:04d}" for t in after),
+    ]
+    assert {run.status for run in found} == {"FINISHED"}
+
+
+def test_the_frozen_spec_can_be_read_by_people(place: Path) -> None:
+    frozen = yaml.safe_load((place / "sweeps" / "small" / "spec.json").read_text())
+    assert frozen["space"]["parameters"]["training/epochs"]

@@ -1,0 +1,74 @@
+"""Made data and sweeps that several tests share: small, learnable, with lengths that differ."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tuner.data.prepare import prepare
+
+from tuner import registry
+from tuner.data.config import DataConfig
+from tuner.training.job import Job
+
+CLASSIFICATION = {"name": "classification"}
+
+
+def sequences_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 9) -> Path:
+    """Noisy sequences of 1 to `longest` steps and 2 features; the class is where they drift."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "step", "x", "y", "label"])
+        for i in range(num):
+            kind = i % 3
+            for step in range(int(rng.integers(1, longest + 1))):
+                x = rng.normal((0, 1, -1)[kind], 0.7)
+                writer.writerow([f"s{i:03d}", step, x, rng.normal(0, 1), ("a", "b", "c")[kind]])
+    return path
+
+
+def series_csv(path: Path, *, num_series: int = 2, length: int = 120, missing: float = 0.0) -> Path:
+    """Noisy daily waves in hourly steps, two channels each, with holes on demand."""
+    rng = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "time", "load", "heat"])
+        for s in range(num_series):
+            for t in range(length):
+                wave = 10 * (s + 1) + np.sin(2 * np.pi * t / 24 + s) + rng.normal(0, 0.1)
+                heat = "" if rng.random() < missing else f"{5 * np.cos(2 * np.pi * t / 24):.4f}"
+                stamp = np.datetime64("2024-01-01T00:00") + np.timedelta64(t, "h")
+                writer.writerow([f"series {s}", stamp, f"{wave:.4f}", heat])
+    return path
+
+
+def prepared(folder: Path, task: dict[str, Any], data: dict[str, Any], seed: int = 0) -> Path:
+    """Prepares data beside its files; gives the folder that a `Store` opens."""
+    module = registry.get("tasks", task["name"])
+    config = DataConfig.model_validate(data)
+    prepare(config, module.data(module.Config(**task)), folder, folder / "data", seed)
+    return folder / "data"
+
+
+def classification(folder: Path, **data: Any) -> Path:
+    """Prepared sequences of three classes; `data` adds to the spec's section."""
+    sequences_csv(folder / "rows.csv")
+    section = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", **data}
+    return prepared(folder, CLASSIFICATION, section)
+
+
+def job(data: Path, folder: Path, values: dict[str, Any] | None = None, **changes: Any) -> Job:
+    """A small trial on prepared sequences."""
+    small = {"model/hidden_size": 8, "training/epochs": 3, "training/batch_size": 16}
+    given: dict[str, Any] = {
+        "data": str(data),
+        "folder": str(folder),
+        "task": CLASSIFICATION,
+        "values": small | (values or {}),
+        "metric": "accuracy",
+        "maximize": True,
+    }
+    return Job(**given | changes)

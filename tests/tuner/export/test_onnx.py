@@ -1,0 +1,92 @@
+"""Every network: the graph equals torch at sizes and lengths that were never traced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tuner import registry
+from tuner.errors import ExportMismatch, InputError
+from tuner.export.onnx import to_onnx
+from tuner.export.session import open_session
+from tuner.export.verify import TOLERANCE, untraced_batches, verify
+from tuner.models.architectures.recurrent import RecurrentConfig
+from tuner.models.build import build
+from tuner.models.initialization import InitializationConfig
+from tuner.models.shape import Dropouts, Shape
+
+
+def network(**options: object) -> nn.Module:
+    config = RecurrentConfig.model_validate({"hidden_size": 5} | options)
+    module = build(config, InitializationConfig(), Dropouts(dropout=0.5), Shape(3, 4), seed=1)
+    with torch.no_grad():
+        for buffer in module.buffers():
+            if buffer.is_floating_point():
+                buffer.add_(0.3)
+    return module.eval()
+
+
+@pytest.mark.parametrize("cell", registry.names("cells"))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pooling": "last"},
+        {"layers": 2, "directions": 2, "join": "concat", "pooling": "mean", "norm": "layer"},
+        {"layers": 2, "directions": 2, "join": "sum", "pooling": "attention", "norm": "batch"},
+        {"directions": 2, "join": "mean", "pooling": "max"},
+    ],
+    ids=lambda o: "-".join(map(str, o.values())),
+)
+def test_the_graph_equals_the_network(
+    cell: str, options: dict[str, object], tmp_path: Path
+) -> None:
+    module = network(cell=cell, **options)
+    to_onnx(module, 3, tmp_path / "model.onnx")
+    batches = untraced_batches(3)
+    assert {len(lengths) for _, lengths in batches} >= {1, 3, 7}, "other batch sizes"
+    assert any((lengths < x.shape[1]).any() for x, lengths in batches), "padded ones"
+    assert verify(module, tmp_path / "model.onnx", batches) <= TOLERANCE
+
+
+def test_padding_may_hold_anything(tmp_path: Path) -> None:
+    module = network(directions=2, pooling="attention")
+    to_onnx(module, 3, tmp_path / "model.onnx")
+    session = open_session((tmp_path / "model.onnx").read_bytes())
+    x_BTF = np.random.default_rng(0).normal(size=(2, 6, 3)).astype(np.float32)
+    lengths_B = np.array([6, 2])
+    (clean,) = session.run(None, {"x": x_BTF, "lengths": lengths_B})
+    x_BTF[1, 2:] = 1e9
+    (dirty,) = session.run(None, {"x": x_BTF, "lengths": lengths_B})
+    np.testing.assert_array_equal(clean, dirty)
+
+
+class FrozenLength(nn.Module):
+    """Makes the number of steps a Python number, as the exporter warns of."""
+
+    def forward(self, x_BTF: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            steps = float(x_BTF.shape[1])
+        return x_BTF.sum(1) * steps + 0 * lengths_B[:, None]
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_graph_that_freezes_a_size_is_a_mismatch(tmp_path: Path) -> None:
+    module = FrozenLength().eval()
+    to_onnx(module, 3, tmp_path / "model.onnx")
+    with pytest.raises(ExportMismatch, match="freezes"):
+        verify(module, tmp_path / "model.onnx", untraced_batches(3))
+
+
+class Unsupported(nn.Module):
+    def forward(self, x_BTF: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(x_BTF).sum(1) + 0 * lengths_B[:, None]
+
+
+def test_an_operation_that_onnx_lacks_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="bessel_j0") as raised:
+        to_onnx(Unsupported().eval(), 3, tmp_path / "model.onnx")
+    assert raised.value.mistakes[0].code == "export/unsupported"

@@ -1,0 +1,138 @@
+"""Configurations of architectures: what they refuse, and a model of one's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tuner import registry
+from tuner.errors import SpecError
+from tuner.models.architectures.recurrent import RecurrentConfig
+from tuner.models.build import architecture_config, build
+from tuner.models.initialization import InitializationConfig
+from tuner.models.shape import Dropouts, Shape
+
+OWN = """
+import torch
+from tuner.part import Config
+
+class LastStep(torch.nn.Module):
+    class Config(Config):
+        bias: bool = True
+
+    def __init__(self, config, shape):
+        super().__init__()
+        self.linear = torch.nn.Linear(shape.inputs, shape.outputs, bias=config.bias)
+
+    def forward(self, x_BTF, lengths_B):
+        return self.linear(x_BTF[torch.arange(len(x_BTF)), lengths_B - 1])
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "models_of_mine.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "models_of_mine:LastStep"
+
+
+def test_a_model_of_ones_own(own: str) -> None:
+    config = architecture_config(own)(bias=False)
+
+    module = build(config, InitializationConfig(), Dropouts(), Shape(3, 2), seed=0)
+
+    assert config.model_dump() == {"name": own, "bias": False}
+    assert module(torch.randn(4, 5, 3), torch.tensor([5, 1, 2, 3])).shape == (4, 2)
+    assert [name for name, _ in module.named_parameters()] == ["linear.weight"]
+
+
+def test_a_model_of_ones_own_refuses_unknown_settings(own: str) -> None:
+    with pytest.raises(ValidationError, match="hidden_size"):
+        architecture_config(own)(hidden_size=3)
+
+
+def test_a_model_of_ones_own_starts_from_the_seed(own: str) -> None:
+    config = architecture_config(own)()
+
+    first, again, other = (
+        build(config, InitializationConfig(), Dropouts(), Shape(3, 2), seed=seed).state_dict()
+        for seed in (0, 0, 1)
+    )
+
+    assert torch.equal(first["linear.weight"], again["linear.weight"])
+    assert not torch.equal(first["linear.weight"], other["linear.weight"])
+
+
+def test_settings_that_a_model_of_ones_own_would_ignore_are_refused(own: str) -> None:
+    config = architecture_config(own)()
+
+    with pytest.raises(SpecError) as refused:
+        build(
+            config,
+            InitializationConfig(forget_bias=2.0),
+            Dropouts(dropout=0.5),
+            Shape(3, 2),
+            seed=0,
+        )
+
+    assert {mistake.code for mistake in refused.value.mistakes} == {"model/ignored"}
+    assert [mistake.got for mistake in refused.value.mistakes] == ["2.0", "0.5"]
+
+
+@pytest.mark.parametrize("name", ["recurent", "no_such_module:Net", "tuner.models.shape:Nothing"])
+def test_an_unknown_architecture_is_named(name: str) -> None:
+    with pytest.raises(registry.UnknownPart) as unknown:
+        architecture_config(name)
+
+    assert unknown.value.name.startswith(name.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cell": "lstmm"},
+        {"pooling": "lasst"},
+        {"hidden_size": 0},
+        {"layers": 0},
+        {"layers": 9},
+        {"directions": 3},
+        {"norm": "group"},
+    ],
+)
+def test_refused_settings(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(settings))):
+        RecurrentConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_configurations_are_read_without_torch() -> None:
+    script = (
+        "import sys\n"
+        "from tuner import registry\n"
+        "from tuner.models.build import architecture_config\n"
+        "architecture_config('recurrent')(cell='gru', pooling='attention')\n"
+        "for kind in ('architectures', 'cells', 'poolings'):\n"
+        "    for name in registry.names(kind):\n"
+        "        registry.get(kind, name)\n"
+        "print('torch' in sys.modules)\n"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(registry.__file__).parents[1],
+    )
+
+    assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("inputs, outputs", [(0, 1), (1, 0)])
+def test_a_shape_is_at_least_one(inputs: int, outputs: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Shape(inputs, outputs)

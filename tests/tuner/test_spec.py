@@ -1,0 +1,160 @@
+"""What a spec may be told wrong, and how it is told: all at once, with line, value and way out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tuner import spec, spec_file, spec_reader
+from tuner.errors import CommandError, SpecError
+from tuner.spec import SweepSpec
+
+GOOD = """\
+name: small
+task: classification
+data:
+  train: rows.csv
+  id: id
+  target: label
+space:
+  parameters:
+    model/cell: {choice: [lstm, gru], default: lstm}
+    optimizer/lr: {float: [1e-4, 1e-2], log: true, default: 1e-3}
+    training/epochs: 5
+search: {trials: 4}
+"""
+
+
+def load(tmp_path: Path, text: str | bytes, **options: Any) -> SweepSpec:
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return spec_reader.load(path, **options)
+
+
+def mistakes(tmp_path: Path, text: str | bytes, **options: Any) -> list[str]:
+    with pytest.raises(SpecError) as raised:
+        load(tmp_path, text, **options)
+    return [str(mistake) for mistake in raised.value.mistakes]
+
+
+# (what is replaced, by what, parts of the one message)
+CASES = {
+    "2 empty": (GOOD, "", ["spec"]),
+    "4 not UTF-8": (b"small", b"sm\xe4ll", ["UTF-8", "8"]),
+    "5 syntax": ("{trials: 4}", "{trials: 4", ["line"]),
+    "6 tab": ("  id: id", "\tid: id", ["line 5", "tab"]),
+    "7 duplicate key": ("  id: id\n", "  id: id\n  id: other\n", ["line 6", "`id`"]),
+    "8 unknown key": ("  id: id", "  idd: id", ["line 5", "Did you mean `data/id`?"]),
+    "8 unknown section": ("search:", "serach:", ["line 12", "Did you mean `search`?"]),
+    "9 wrong type": ("{trials: 4}", "{trials: four}", ["line 12", "'four'"]),
+    "10 epochs": ("epochs: 5", "epochs: 0", ["line 11", "greater than or equal to 1", "0"]),
+    "11 reversed": ("[1e-4, 1e-2]", "[1e-2, 1e-4]", ["line 10", "[0.0001, 0.01]"]),
+    "13 log from 0": ("[1e-4, 1e-2]", "[0, 1e-2]", ["line 10", "above 0"]),
+    "15 NaN": ("[1e-4, 1e-2]", "[1e-4, .nan]", ["line 10", "nan"]),
+    "16 empty choices": ("[lstm, gru]", "[]", ["line 9"]),
+    "17 duplicate choices": ("[lstm, gru]", "[lstm, lstm]", ["line 9", "lstm"]),
+    "18 unhashable": ("[lstm, gru]", "[[lstm], gru]", ["line 9"]),
+    "19 name": ("name: small", "name: a b", ["line 1", "'a b'"]),
+    "20 metric": ("{trials: 4}", "{metric: acuracy}", ["line 12", "Did you mean `accuracy`?"]),
+    "21 direction": ("{trials: 4}", "{direction: minimise}", ["line 12", "'minimise'"]),
+    "21 wrong direction": ("{trials: 4}", "{direction: minimize}", ["line 12", "maximize"]),
+    "22 grace": ("{trials: 4}", "{grace: 9}", ["line 12", "9 with 5 epochs"]),
+    "23 condition": (
+        "default: lstm}",
+        "default: lstm, when: {model/cel: x}}",
+        ["line 9", "model/cel"],
+    ),
+    "24 grid": ("{trials: 4}", "{sampler: grid, trials: 2}", ["line 12", "2 trials"]),
+    "27 batch": (
+        "search: {trials: 4}",
+        "resources: {workers: 64}",
+        ["training/batch_size", "32 with 64 workers"],
+    ),
+    "29 seed": ("{trials: 4}", "{seed: -1}", ["line 12", "-1"]),
+    "29 large seed": ("{trials: 4}", "{seed: 4294967296}", ["line 12", "4294967296"]),
+    "31 version": ("name: small", "version: 2\nname: small", ["line 1", "2"]),
+    "unknown task": ("task: classification", "task: clasification", ["Did you mean"]),
+    "unknown cell": ("[lstm, gru]", "[lstm, gruu]", ["line 9", "'gruu'", "gru"]),
+    "unknown parameter": ("model/cell:", "model/cel:", ["line 9", "Did you mean `model/cell`?"]),
+    "value out of range": ("[1e-4, 1e-2]", "[1e-4, 1e-2], or: -1", ["line 10", "-1"]),
+    "python tag": ("small", "!!python/object/apply:os.system [ls]", ["line 1"]),
+    "a secret": ("search:", "tracking: {password: x}\nsearch:", ["line 12", "password"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_one_mistake_is_told_with_its_place(tmp_path: Path, case: str) -> None:
+    old, new, parts = CASES[case]
+    good = GOOD.encode() if isinstance(old, bytes) else GOOD
+    assert old in good  # type: ignore[operator]
+    found = mistakes(tmp_path, good.replace(old, new))  # type: ignore[arg-type]
+    message = "\n".join(found)
+    assert all(part in message for part in [*parts, "spec.yaml"]), message
+    assert list(tmp_path.iterdir()) == [tmp_path / "spec.yaml"], "nothing is created"
+
+
+def test_all_mistakes_come_together(tmp_path: Path) -> None:
+    text = GOOD.replace("name: small", "name: a b").replace("[lstm, gru]", "[lstm, gruu]")
+    text = text.replace("[1e-4, 1e-2]", "[1e-2, 1e-4]").replace("{trials: 4}", "{trials: 0}")
+    text = text.replace("epochs: 5", "epochs: -5").replace("  id: id", "  idd: id")
+    found = mistakes(tmp_path, text)
+    for part in ("'a b'", "gruu", "[0.01, 0.0001]", "search/trials", "-5", "data/idd"):
+        assert sum(part in message for message in found) >= 1, (part, found)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"none\.yaml"):
+        spec_reader.load(tmp_path / "none.yaml")
+    with pytest.raises(SpecError, match="folder"):
+        spec_reader.load(tmp_path)
+
+
+def test_numbers_and_words_mean_what_people_write(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "optimizer/lr: {float: [1e-4, 1e-2], log: true, default: 1e-3}", "optimizer/lr: 1e-3"
+    )
+    assert load(tmp_path, text).space.defaults()["optimizer/lr"] == 0.001
+
+
+def test_settings_replace_what_the_file_says(tmp_path: Path) -> None:
+    read = load(
+        tmp_path,
+        GOOD,
+        settings=["search/seed=9", "model/hidden_size=48", "model/cell=[gru, rnn]"],
+        name="other",
+        trials=7,
+    )
+    assert (read.name, read.search.seed, read.search.trials) == ("other", 9, 7)
+    assert read.space.defaults()["model/hidden_size"] == 48
+    (message,) = mistakes(tmp_path, GOOD, settings=["model/hidden_size=-3"])
+    assert "--set gave -3" in message
+
+
+def test_a_frozen_spec_is_read_back(tmp_path: Path) -> None:
+    read = load(tmp_path, GOOD)
+    frozen = json.loads(json.dumps(read.to_data()))
+    again = SweepSpec.from_data(frozen)
+    assert again.to_data() == read.to_data()
+    assert spec.differences(frozen, again.to_data()) == []
+    changed = json.loads(json.dumps(load(tmp_path, GOOD.replace("5", "6")).to_data()))
+    assert spec.differences(frozen, changed) == ["space/parameters/training/epochs: 5 → 6"]
+    with pytest.raises(CommandError, match="newer"):
+        SweepSpec.from_data(frozen | {"version": 99})
+
+
+def test_warnings_do_not_refuse(tmp_path: Path) -> None:
+    read = load(
+        tmp_path, GOOD.replace("training/epochs", "schedule/name: cosine\n    training/epochs")
+    )
+    assert any("anytime" in str(warning) for warning in read.warnings)
+
+
+def test_the_schema_takes_good_specs_and_knows_every_section() -> None:
+    schema = spec_file.schema()
+    assert set(yaml.safe_load(GOOD)) <= set(schema["properties"])
+    assert schema["required"] == ["name", "task", "data"]
+    assert "model/hidden_size" in schema["properties"]["override"]["properties"]

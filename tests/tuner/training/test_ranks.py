@@ -1,0 +1,94 @@
+"""One rank and N ranks follow the same curve: real gloo processes on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import made
+import numpy as np
+import pytest
+
+from cluster.network import free_port
+from tuner.training.ranks import Ranks
+
+SCRIPT = Path(__file__).with_name("gang.py")
+
+
+def train(
+    folder: Path, data: Path, values: dict[str, Any], size: int, micro_batch: int | None = None
+) -> list[dict[str, Any]]:
+    """What each rank of a gang saw."""
+    folder.mkdir()
+    job = replace(made.job(data, folder / "trial", values), parts=())
+    text = json.dumps(asdict(job) | {"micro_batch": micro_batch})
+    (folder / "job.json").write_text(text)
+    address = f"tcp://127.0.0.1:{free_port('127.0.0.1')}"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(rank), str(size), address, str(folder)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(size)
+    ]
+    for rank in ranks:
+        _, error = rank.communicate(timeout=120)
+        assert rank.returncode == 0, error
+    return [json.loads((folder / f"{rank}of{size}.json").read_text()) for rank in range(size)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.classification(tmp_path_factory.mktemp("data"))
+
+
+# 49 training rows in batches of 16 leave a last batch of one row: with two ranks and more, some
+# have none. Everything that could depend on how rows are spread is on: norm, clipping, penalties.
+VALUES = {
+    "model/norm": "batch",
+    "model/layers": 2,
+    "model/directions": 2,
+    "model/pooling": "attention",
+    "training/clip_norm": 0.5,
+    "regularization/l1": 1e-4,
+    "optimizer/weight_decay": 0.01,
+}
+
+
+@pytest.fixture(scope="module")
+def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    (result,) = train(tmp_path_factory.mktemp("alone") / "gang", data, VALUES, 1)
+    return result
+
+
+@pytest.mark.parametrize(("size", "micro_batch"), [(2, None), (3, None), (2, 3)])
+def test_a_gang_follows_the_curve_of_one_rank(
+    data: Path, alone: dict[str, Any], tmp_path: Path, size: int, micro_batch: int | None
+) -> None:
+    values = VALUES if micro_batch is None else VALUES | {"model/norm": "layer"}
+    if micro_batch is not None:
+        (alone,) = train(tmp_path / "alone", data, values, 1)
+    gang = train(tmp_path / "gang", data, values, size, micro_batch)
+    for rank in gang:
+        assert rank["sums"] == gang[0]["sums"], "ranks hold different weights"
+        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
+            for name in ours.keys() - {"rows_per_second"}:
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
+        for split, scores in alone["scores"].items():
+            assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
+
+
+def test_shares_are_a_partition_with_the_rest_on_the_first_ranks() -> None:
+    rows = np.arange(10)
+    shares = [Ranks(rank=rank, size=4).share(rows) for rank in range(4)]
+    assert [len(share) for share in shares] == [3, 3, 2, 2]
+    assert np.concatenate(shares).tolist() == rows.tolist()
+    assert [len(Ranks(rank=r, size=3).share(rows[:1])) for r in range(3)] == [1, 0, 0]

@@ -1,0 +1,124 @@
+"""The dry run: every mistake of a spec and its data at once, or what a sweep would do."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuner import registry
+from tuner.spec import SweepSpec
+from tuner.spec_reader import load
+
+_PROBED_STEPS = 8
+
+
+def check(path: Path, *, settings: Sequence[str] = ()) -> str:
+    """Reads a spec and its data, times a few training steps, and tells the plan.
+
+    Nothing is started and nothing stays on the disk.
+
+    Raises:
+        InputError: every mistake that can be found.
+    """
+    spec = load(path, settings=settings)
+    from tuner.data.prepare import prepare
+    from tuner.sweep import planned
+
+    lanes = planned(spec)
+    module = registry.get("tasks", spec.task["name"])
+    with tempfile.TemporaryDirectory(prefix="tuner-check-") as scratch:
+        data = Path(scratch) / "data"
+        card = prepare(
+            spec.data, module.data(module.Config(**spec.task)), spec.root, data, spec.search.seed
+        )
+        seconds = _epoch_seconds(spec, data)
+    space, search = spec.space, spec.search
+    size = space.size()
+    splits = ", ".join(f"{n} {split}" for split, n in card.num_sequences.items() if n)
+    folds = f" in {card.num_folds} folds" if card.num_folds else ""
+    lines = [
+        f"{spec.name}: {spec.task['name']}, by {'highest' if spec.maximize else 'lowest'} "
+        f"{spec.metric}",
+        f"data       {splits}{folds}; {len(card.features)} features, "
+        f"{card.lengths.minimum} to {card.lengths.maximum} steps",
+        f"space      {len(space.parameters)} parameters, {_searched(spec)} searched, "
+        + (f"{size} configurations" if size is not None else "without end"),
+        f"search     {search.sampler}, {search.scheduler}, {search.trials} trials"
+        + (f" or {search.hours:g} hours" if search.hours else "")
+        + f", seed {search.seed}",
+        f"lanes      {lanes}",
+        f"time       {_estimate(spec, seconds, lanes.lanes)}",
+    ]
+    notes = [*_notes(spec), *map(str, spec.warnings), *card.warnings]
+    return "\n".join([*lines, *(f"note       {note}" for note in notes)])
+
+
+def _searched(spec: SweepSpec) -> int:
+    return sum(parameter.domain.size != 1 for parameter in spec.space.parameters.values())
+
+
+def _notes(spec: SweepSpec) -> list[str]:
+    """What the sampler will not do, though one might think so."""
+    from tuner.search.samplers import FACTS
+
+    facts = FACTS[spec.search.sampler]
+    notes = []
+    if independent := facts.independent(spec.space):
+        notes.append(
+            f"{spec.search.sampler} draws at random, whatever it learned: {', '.join(independent)}"
+        )
+    if facts.ignores_pruned and spec.search.scheduler != "none":
+        notes.append(
+            f"{spec.search.sampler} learns from completed trials only, and "
+            f"{spec.search.scheduler} stops most: take tpe, or `search/scheduler: none`"
+        )
+    return notes
+
+
+def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
+    """Seconds of one epoch of the default configuration, all folds, from a few steps."""
+    import torch
+
+    from tuner.config import TrialConfig, make_task
+    from tuner.data.store import Store
+    from tuner.training.fit import Fit
+    from tuner.training.ranks import Ranks
+
+    torch.set_num_threads(spec.resources.cpus_per_worker)
+    store = Store.open(data)
+    config = TrialConfig.from_values(spec.space.defaults(), spec.task)
+    fold = 0 if store.card.num_folds else None
+    fit = Fit(config, make_task(spec.task, config, store.card, fold), store, Ranks(), fold=fold)
+    size = config.training.batch_size
+    fit.step(fit.rows[:size])
+    steps = min(_PROBED_STEPS, fit.num_steps)
+    begin = time.perf_counter()
+    for step in range(steps):
+        fit.step(fit.rows[step * size : (step + 1) * size])
+    training = (time.perf_counter() - begin) / steps * fit.num_steps
+    probed = fit.validation_rows[: 4 * size]
+    begin = time.perf_counter()
+    fit.evaluate(probed)
+    validation = (time.perf_counter() - begin) * len(fit.validation_rows) / max(len(probed), 1)
+    return (training + validation) * max(store.card.num_folds, 1)
+
+
+def _estimate(spec: SweepSpec, epoch_seconds: float, lanes: int) -> str:
+    trial = epoch_seconds * spec.max_epochs
+    total = trial * math.ceil(spec.search.trials / lanes)
+    text = f"the default configuration trains {_clock(trial)} for {spec.max_epochs} epochs"
+    text += f"; {spec.search.trials} such trials {_clock(total)}"
+    if spec.search.scheduler != "none":
+        text += f", less what {spec.search.scheduler} stops early"
+    return text
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,308 @@
+"""The commands. Each imports what it needs when it runs, so that help and mistakes are quick."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from tuner import __version__
+from tuner.errors import CommandError, InputError, Mistake, TunerError
+
+if TYPE_CHECKING:
+    from tuner.sweep import Sweep
+
+ABOUT = "Tune recurrent networks: launch a sweep, compare its runs, export the best model."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; gives its exit status."""
+    os.umask(0o077)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if not given:
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        options = parser.parse_args(given)
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except InputError as wrong:
+        _print_mistakes(wrong)
+        return wrong.exit_code
+    except TunerError as failed:
+        print(f"tuner: {failed}", file=sys.stderr)
+        return failed.exit_code
+    except BrokenPipeError:
+        # The reader went away; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("tuner: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def _check(options: argparse.Namespace) -> int:
+    from tuner.check import check
+
+    print(check(options.spec, settings=options.set))
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from tuner.results.live import Live
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.from_file(
+        options.spec,
+        home=options.home,
+        settings=options.set,
+        name=options.name,
+        trials=options.trials,
+        hours=options.hours,
+    )
+    if not sweep.finished:
+        with Live() as live:
+            sweep.run(live, offline=options.offline)
+    _show(sweep)
+    return 0
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from tuner.results.live import Live
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.open(options.name, home=options.home)
+    with Live() as live:
+        sweep.resume(live, more_trials=options.trials, hours=options.hours, offline=options.offline)
+    _show(sweep)
+    return 0
+
+
+def _show(sweep: Sweep) -> None:
+    from tuner.results.show import show
+
+    show(sweep)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from tuner.home import Home
+    from tuner.results.show import show_status
+    from tuner.sweep import Sweep
+
+    home = Home(options.home)
+    names = [options.name] if options.name else home.sweeps()
+    show_status([Sweep.open(name, home=options.home) for name in names], home)
+    return 0
+
+
+def _leaderboard(options: argparse.Namespace) -> int:
+    from tuner.results.show import write_leaderboard
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.open(options.name, home=options.home)
+    write_leaderboard(sweep.leaderboard(), options.format, options.output)
+    return 0
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from tuner.home import Home
+    from tuner.tracking import ui
+
+    ui.serve(Home(options.home).path, options.port)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.open(options.name, home=options.home)
+    print(sweep.export(Path(options.to), trial=options.trial))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from tuner.predict import predict
+
+    scores = predict(Path(options.model), [Path(p) for p in options.input], options.output)
+    for name, value in scores.items():
+        print(f"{name} {value:.6g} on the labels of the input", file=sys.stderr)
+    return 0
+
+
+def _spaces(options: argparse.Namespace) -> int:
+    from tuner.results.spaces import describe_all, describe_one
+
+    print(describe_one(options.name) if options.name else describe_all())
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from tuner.spec_file import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+def _sync(options: argparse.Namespace) -> int:
+    from tuner.sweep import Sweep
+
+    print(Sweep.open(options.name, home=options.home).sync())
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says a mistake the way the rest of the package does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(_mistake(self, message))
+
+
+def _mistake(parser: argparse.ArgumentParser, message: str) -> Mistake:
+    fix = f"See `{parser.prog} --help`."
+    if "invalid choice" in message:
+        wrong = message.split("invalid choice: ")[1].split(" ")[0].strip("'")
+        if message.startswith("argument COMMAND:"):
+            message = f"no command but {wrong!r}"
+            if close := difflib.get_close_matches(wrong, _COMMANDS, n=1):
+                fix = f"Did you mean `{parser.prog} {close[0]}`?"
+    elif message.startswith("unrecognized arguments: "):
+        wrong = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+        flags = [f for c in _COMMANDS for f in _FLAGS.get(c, [])]
+        if close := difflib.get_close_matches(wrong.partition("=")[0], flags, n=1):
+            fix = f"Did you mean `{close[0]}`?"
+    return Mistake(
+        code="command/usage",
+        rule=f"`{parser.prog}` must be called as its help says",
+        where="the command line",
+        got=message,
+        fix=fix,
+    )
+
+
+_COMMANDS: list[str] = []
+_FLAGS: dict[str, list[str]] = {}
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="tuner", description=ABOUT)
+    parser.add_argument("--version", action="version", version=f"rnn-tuner {__version__}")
+    # On the subcommands too, so that it may stand at either end; SUPPRESS keeps the first one said.
+    home_help = "folder of all state (default: $TUNER_HOME or ./sweeps)"
+    parser.add_argument("--home", type=Path, default=_default_home(), help=home_help)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True
+    )
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=home_help)
+        sub.set_defaults(run=run)
+        return sub
+
+    def spec_command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = command(name, run, text)
+        sub.add_argument("spec", type=Path, metavar="SPEC", help="a sweep's YAML file")
+        sub.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="PATH=VALUE",
+            help="replace a value of the spec or fix a parameter of its space; may be repeated",
+        )
+        return sub
+
+    spec_command("check", _check, "show all mistakes of a spec at once, or its plan; start nothing")
+    sweep = spec_command("sweep", _sweep, "run a sweep and show its leaderboard")
+    sweep.add_argument("--trials", type=_count, metavar="N", help="trials to start")
+    sweep.add_argument("--hours", type=_hours, metavar="H", help="time after which no trial starts")
+    sweep.add_argument("--name", metavar="NAME", help="name of the sweep")
+    resume = command("resume", _resume, "go on after a crash, or extend a finished sweep")
+    resume.add_argument("name", metavar="NAME")
+    resume.add_argument("--trials", type=_more, metavar="+N", help="so many trials more")
+    resume.add_argument("--hours", type=_hours, metavar="H", help="time limit from now on")
+    for running in (sweep, resume):
+        running.add_argument(
+            "--offline", action="store_true", help="send nothing now; `tuner sync` delivers later"
+        )
+    status = command("status", _status, "what became of each sweep, or of one")
+    status.add_argument("name", metavar="NAME", nargs="?")
+    board = command("leaderboard", _leaderboard, "the ranked trials of a sweep")
+    board.add_argument("name", metavar="NAME")
+    board.add_argument("--format", choices=["table", "json", "csv", "parquet"], default="table")
+    board.add_argument("--output", type=Path, metavar="FILE", help="write there (parquet: needed)")
+    ui = command("ui", _ui, "the MLflow UI on this home's runs, on 127.0.0.1")
+    ui.add_argument("--port", type=_port, default=5000)
+    export = command("export", _export, "write the best model, proven equal to the trained one")
+    export.add_argument("name", metavar="NAME")
+    export.add_argument("--trial", type=_number, metavar="N", help="this trial instead of the best")
+    export.add_argument("--to", required=True, metavar="DIR")
+    predict = command("predict", _predict, "apply an exported model to raw files")
+    predict.add_argument("model", metavar="DIR", help="an exported model")
+    predict.add_argument("input", metavar="INPUT", nargs="+", help="files laid out as in training")
+    predict.add_argument("--output", type=Path, metavar="FILE", help="a .csv, .jsonl or .parquet")
+    spaces = command("spaces", _spaces, "the ready-made search spaces, or one in full")
+    spaces.add_argument("name", metavar="NAME", nargs="?")
+    command("schema", _schema, "the JSON Schema of a spec, for editors")
+    sync = command("sync", _sync, "deliver runs that the tracking server has not got yet")
+    sync.add_argument("name", metavar="NAME")
+    _COMMANDS[:] = list(commands.choices)
+    for name, sub in commands.choices.items():
+        _FLAGS[name] = [f for action in sub._actions for f in action.option_strings]
+    return parser
+
+
+def _default_home() -> Path:
+    return Path(os.environ.get("TUNER_HOME") or "sweeps")
+
+
+def _integer(text: str, low: int, high: int, what: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+def _count(text: str) -> int:
+    return _integer(text, 1, 10**9, "a number of trials, 1 or more")
+
+
+def _number(text: str) -> int:
+    return _integer(text, 0, 10**9, "a trial's number, 0 or more")
+
+
+def _port(text: str) -> int:
+    return _integer(text, 1, 65535, "a port, 1 to 65535")
+
+
+def _more(text: str) -> int:
+    return _integer(text.removeprefix("+"), 1, 10**9, "a number of further trials such as +20")
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours above 0")
+    return hours
+
+
+def _print_mistakes(wrong: InputError) -> None:
+    count = len(wrong.mistakes)
+    if count > 1:
+        print(f"tuner: {count} mistakes", file=sys.stderr)
+    for mistake in wrong.mistakes:
+        print(f"{'- ' if count > 1 else 'tuner: '}{mistake}", file=sys.stderr)

@@ -1,0 +1,247 @@
+"""TrialConfig: the one typed form of a trial's parameters, joined from each part's own Config.
+
+A parameter is a path `section/field`. Sections whose part is chosen by `name` (model, optimizer,
+schedule) take the Config of the part named; the others have one Config each.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from tuner import registry
+from tuner.models.build import architecture_config
+from tuner.models.initialization import InitializationConfig
+from tuner.models.shape import ArchitectureConfig
+from tuner.part import Config
+from tuner.training.config import TrainingConfig
+from tuner.training.regularization import RegularizationConfig
+
+if TYPE_CHECKING:
+    from tuner.data.card import DataCard
+    from tuner.tasks._base import Task
+
+_DEFAULT_PARTS = {"model": "recurrent", "optimizer": "adam", "schedule": "constant"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why one value cannot stand in a trial."""
+
+    code: str
+    path: str
+    rule: str
+    got: str
+    fix: str
+
+
+class ValuesRefused(ValueError):
+    """All refusals of one set of values."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        self.refusals = refusals
+        super().__init__("; ".join(f"{r.rule}, got {r.got}" for r in refusals))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialConfig:
+    """Everything that one trial is made of, validated."""
+
+    model: ArchitectureConfig
+    initialization: InitializationConfig
+    optimizer: Any
+    """The `Config` of a part in `tuner/training/optimizers`."""
+    schedule: Any
+    """The `Config` of a part in `tuner/training/schedules`."""
+    regularization: RegularizationConfig
+    training: TrainingConfig
+    data: Config
+    """The task's `InputConfig`."""
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], task: Mapping[str, Any]) -> TrialConfig:
+        """Validates a trial's parameters; what is left out takes its part's default.
+
+        Args:
+            values: path → value.
+            task: name and options of the task.
+
+        Raises:
+            ValuesRefused: with every value that its part does not take.
+        """
+        sections: dict[str, dict[str, Any]] = {name: {} for name in cls.__dataclass_fields__}
+        refusals: list[Refusal] = []
+        for path, value in values.items():
+            section, _, field = path.partition("/")
+            if section not in sections or not field:
+                refusals.append(_unknown(path, all_paths(values, task)))
+            else:
+                sections[section][field] = value
+        parts: dict[str, Any] = {}
+        for section, fields in sections.items():
+            try:
+                config = section_config(section, values, task)
+            except registry.UnknownPart as unknown:
+                refusals.append(_unknown_part(f"{section}/name", unknown))
+                continue
+            try:
+                parts[section] = config(**fields)
+            except ValidationError as invalid:
+                refusals += refusals_of(invalid, f"{section}/", config)
+        if not refusals:
+            refusals += _across(parts)
+        if refusals:
+            raise ValuesRefused(refusals)
+        return cls(**parts)
+
+    def to_values(self) -> dict[str, Any]:
+        """Every parameter by path, defaults included."""
+        return {
+            f"{section}/{field}": value
+            for section in self.__dataclass_fields__
+            for field, value in getattr(self, section).model_dump().items()
+        }
+
+
+def section_config(
+    section: str, values: Mapping[str, Any], task: Mapping[str, Any]
+) -> type[Config]:
+    """The Config of a section, given the parts that the values choose.
+
+    Raises:
+        registry.UnknownPart: a part that does not exist.
+    """
+    match section:
+        case "model":
+            return architecture_config(values.get("model/name", _DEFAULT_PARTS["model"]))
+        case "optimizer" | "schedule":
+            name = values.get(f"{section}/name", _DEFAULT_PARTS[section])
+            part: type[Config] = registry.get(f"{section}s", str(name)).Config
+            return part
+        case "initialization":
+            return InitializationConfig
+        case "regularization":
+            return RegularizationConfig
+        case "training":
+            return TrainingConfig
+        case "data":
+            inputs: type[Config] = registry.get("tasks", task["name"]).InputConfig
+            return inputs
+    raise KeyError(section)
+
+
+def all_paths(values: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:
+    """Every path that a trial with these parts knows."""
+    found = []
+    for section in TrialConfig.__dataclass_fields__:
+        try:
+            config = section_config(section, values, task)
+        except registry.UnknownPart:
+            continue
+        found += [f"{section}/{field}" for field in config.model_fields]
+    return found
+
+
+def make_task(
+    task: Mapping[str, Any], config: TrialConfig, card: DataCard, fold: int | None
+) -> Task:
+    """The task of a trial on its data; statistics are those fitted without the fold."""
+    from tuner.tasks._base import Facts
+
+    module = registry.get("tasks", task["name"])
+    facts = Facts(
+        features=tuple(card.features),
+        target_channels=tuple(card.target_channels),
+        labels=tuple(card.labels),
+        statistics=card.statistics["all" if fold is None else str(fold)],
+        step_seconds=card.step_seconds,
+    )
+    made: Task = module.create(module.Config(**task), config.data, facts)
+    return made
+
+
+def refusals_of(invalid: ValidationError, prefix: str, config: type[Config]) -> list[Refusal]:
+    """Pydantic's errors in our words: a rule, the value received, and a way out."""
+    found = []
+    for error in invalid.errors():
+        where = "/".join(str(step) for step in error["loc"])
+        path = f"{prefix}{where}"
+        if error["type"] == "extra_forbidden":
+            found.append(_unknown(path, [f"{prefix}{field}" for field in config.model_fields]))
+            continue
+        if error["type"] == "missing":
+            found.append(
+                Refusal(
+                    code="spec/missing-key",
+                    path=path,
+                    rule=f"`{path}` must be given",
+                    got="nothing",
+                    fix="Add it.",
+                )
+            )
+            continue
+        rule = error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
+        if not rule.startswith("must"):
+            rule = f"must be valid ({rule})"
+        found.append(
+            Refusal(
+                code=f"spec/{'type' if error['type'].endswith('_type') else 'value'}",
+                path=path,
+                rule=f"`{path}` {rule}",
+                got=repr(error["input"]),
+                fix=_explained(config, str(error["loc"][0]) if error["loc"] else ""),
+            )
+        )
+    return found
+
+
+def _explained(config: type[Config], field: str) -> str:
+    info = config.model_fields.get(field)
+    text = " ".join((info.description or "").split()) if info else ""
+    return f"Change it. It means: {text}" if text else "Change it, or leave it out."
+
+
+def _unknown(path: str, known: list[str]) -> Refusal:
+    close = difflib.get_close_matches(path, known, n=1, cutoff=0.6)
+    prefix = path.rpartition("/")[0]
+    beside = [k for k in known if k.rpartition("/")[0] == prefix] or known
+    fix = f"Did you mean `{close[0]}`?" if close else f"Known here: {', '.join(beside)}."
+    return Refusal(
+        code="spec/unknown-key",
+        path=path,
+        rule=f"`{path}` must be something that is known here",
+        got=repr(path.rpartition("/")[2]),
+        fix=fix,
+    )
+
+
+def _unknown_part(path: str, unknown: registry.UnknownPart) -> Refusal:
+    near = f"Did you mean `{unknown.nearest}`? " if unknown.nearest else ""
+    return Refusal(
+        code="spec/unknown-part",
+        path=path,
+        rule=f"`{path}` must be a known part or an import path",
+        got=repr(unknown.name),
+        fix=f"{near}Known: {', '.join(unknown.known)}.",
+    )
+
+
+def _across(parts: Mapping[str, Any]) -> list[Refusal]:
+    """Rules that bind values of one trial together."""
+    data = parts["data"]
+    look_back, patch = getattr(data, "look_back", None), getattr(data, "patch", None)
+    if look_back is not None and patch is not None and patch > look_back:
+        return [
+            Refusal(
+                code="spec/value",
+                path="data/patch",
+                rule="`data/patch` must be at most `data/look_back`",
+                got=f"{patch} with a look-back of {look_back}",
+                fix="Shorten the patch or lengthen the look-back.",
+            )
+        ]
+    return []

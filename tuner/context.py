@@ -1,0 +1,43 @@
+"""What all trials of a sweep share, and where each one's files lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster import Resources
+from tuner.training.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """One sweep, as its trials know it: small, plain, sent to every lane once."""
+
+    resources: Resources
+    folder: str
+    """The sweep's folder."""
+    task: dict[str, Any]
+    metric: str
+    maximize: bool
+    parts: tuple[str, ...]
+    """Folders of the user's own parts."""
+
+    def job(self, number: int, values: dict[str, Any], refit_epochs: int | None = None) -> Job:
+        """The job of one trial; a refit has a folder of its own."""
+        folder = Path(self.folder) / trial_folder(number)
+        return Job(
+            data=str(Path(self.folder) / "data"),
+            folder=str(folder if refit_epochs is None else folder / "refit"),
+            task=self.task,
+            values=values,
+            metric=self.metric,
+            maximize=self.maximize,
+            refit_epochs=refit_epochs,
+            parts=self.parts,
+        )
+
+
+def trial_folder(number: int) -> str:
+    """Folder of a trial inside the sweep's."""
+    return f"trials/{number:04d}"

@@ -1,0 +1,145 @@
+"""What everybody must know of prepared data without opening it: small, JSON, without any path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tuner.data.layout import Layout
+
+SPLITS = ("train", "validation", "test")
+"""A split's number is its place in here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskData:
+    """What preparation must know of a task."""
+
+    kind: Literal["sequence", "series"]
+    """One label for each sequence, or series that are cut by time and forecast."""
+    horizon: int = 0
+    """Steps to forecast; 0 for labelled sequences."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Facts of training rows; one entry per feature, missing values left out."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Population deviation; 1 for a constant feature, so that it can always divide."""
+    minimum: tuple[float, ...]
+    maximum: tuple[float, ...]
+    class_counts: tuple[int, ...] = ()
+    """Training sequences per label; empty for series."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Statistics:
+        """The reverse of `to_json`."""
+        return cls(**{name: tuple(values) for name, values in data.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """Steps per sequence, over all splits."""
+
+    minimum: int
+    median: float
+    maximum: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """One raw file as it was read."""
+
+    path: str
+    """As the spec spells it."""
+    split: str
+    """What the file was named for: `train`, `validation` or `test`."""
+    sha256: str
+    num_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCard:
+    """The facts of one preparation."""
+
+    kind: Literal["sequence", "series"]
+    features: tuple[str, ...]
+    target_channels: tuple[int, ...]
+    """Places in `features` of the channels to forecast; empty for labelled sequences."""
+    labels: tuple[str, ...]
+    """Classes in the order of their numbers; empty for series."""
+    num_folds: int
+    """0 without cross-validation."""
+    num_sequences: Mapping[str, int]
+    """Per split: sequences, or series with rows in it."""
+    num_steps: Mapping[str, int]
+    """Per split: steps."""
+    num_missing: int
+    """Values that were absent, over all splits."""
+    lengths: Lengths
+    step_seconds: float | None
+    """Seconds from row to row where times are dates and regular, else None."""
+    layout: Layout
+    """How the files were read, with every column named."""
+    files: tuple[DataFile, ...]
+    warnings: tuple[str, ...]
+    statistics: Mapping[str, Statistics]
+    """`all`: fitted on all training rows; `0`, `1`, …: without the rows of that fold."""
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the channels to forecast."""
+        return tuple(self.features[channel] for channel in self.target_channels)
+
+    def fitted(self, fold: int | None) -> Statistics:
+        """What may be known when this fold is the validation split."""
+        return self.statistics["all" if fold is None else str(fold)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DataCard:
+        """The reverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError: the data was not written by `to_json`.
+        """
+        return cls(
+            kind=data["kind"],
+            features=tuple(data["features"]),
+            target_channels=tuple(data["target_channels"]),
+            labels=tuple(data["labels"]),
+            num_folds=data["num_folds"],
+            num_sequences=dict(data["num_sequences"]),
+            num_steps=dict(data["num_steps"]),
+            num_missing=data["num_missing"],
+            lengths=Lengths(**data["lengths"]),
+            step_seconds=data["step_seconds"],
+            layout=Layout.from_json(data["layout"]),
+            files=tuple(DataFile(**file) for file in data["files"]),
+            warnings=tuple(data["warnings"]),
+            statistics={k: Statistics.from_json(v) for k, v in data["statistics"].items()},
+        )
+
+    def dumps(self) -> str:
+        """JSON text, with a final newline."""
+        return json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def loads(cls, text: str) -> DataCard:
+        """The reverse of `dumps`.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text was not written by `dumps`.
+        """
+        return cls.from_json(json.loads(text))

@@ -1,0 +1,203 @@
+"""What grouped and split data must hold before anything learns from it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from tuner.data.card import SPLITS, TaskData
+from tuner.data.config import DataConfig, Folds
+from tuner.data.files import join_some
+from tuner.data.sequences import Sequences
+from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
+from tuner.errors import Mistake
+
+_MAX_SHARED = 0.01
+"""Share of a split's sequences that may be found in the training split, too."""
+
+
+def check_sequences(
+    sequences: Sequences,
+    label_S: np.ndarray,
+    labels: list[str],
+    assigned: Assigned,
+    config: DataConfig,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Refuses splits that are empty, share ids or rows, or hold classes nobody could learn."""
+    split_S = assigned.split_S
+    if len(labels) < 2:
+        mistakes.append(
+            _mistake(
+                "single-class",
+                "labels must be of two classes or more",
+                "data/target",
+                f"only {join_some(map(repr, labels))}",
+                "Check the label column.",
+            )
+        )
+    num_folds = config.validation.folds if isinstance(config.validation, Folds) else 0
+    wanted = [TRAIN, *([] if num_folds else [VALIDATION]), *([TEST] if config.test else [])]
+    for split in wanted:
+        if not (split_S == split).any():
+            mistakes.append(
+                _mistake(
+                    "empty-split",
+                    f"the {SPLITS[split]} split must hold sequences",
+                    f"the {SPLITS[split]} split",
+                    "none",
+                    "Give it more data, or choose another split.",
+                )
+            )
+    if 0 < (split_S == TRAIN).sum() < num_folds:
+        mistakes.append(
+            _mistake(
+                "empty-split",
+                f"each of {num_folds} folds must hold sequences",
+                "data/validation",
+                f"{(split_S == TRAIN).sum()} training sequences",
+                "Take fewer folds.",
+            )
+        )
+    trained = set(label_S[split_S == TRAIN].tolist())
+    for split in (VALIDATION, TEST):
+        unseen = sorted(set(label_S[split_S == split].tolist()) - trained)
+        if unseen and trained:
+            mistakes.append(
+                _mistake(
+                    "unseen-class",
+                    f"every class of the {SPLITS[split]} split must be in the training split",
+                    f"the {SPLITS[split]} split",
+                    join_some(repr(labels[i]) for i in unseen),
+                    "Add training sequences of it, or remove these.",
+                )
+            )
+    counts_C = np.bincount(label_S[split_S == TRAIN], minlength=len(labels))
+    rare = [labels[i] for i in np.flatnonzero((counts_C > 0) & (counts_C < num_folds))]
+    if rare:
+        warnings.append(
+            f"classes with fewer sequences than the {num_folds} folds, which some folds lack: "
+            f"{join_some(map(repr, rare))} [data/rare-class]"
+        )
+    _refuse_shared_ids(sequences, split_S, mistakes)
+    _refuse_shared_rows(sequences, assigned, mistakes)
+
+
+def check_series(
+    sequences: Sequences,
+    assigned: Assigned,
+    task: TaskData,
+    config: DataConfig,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Refuses splits without room for a single window, or in the wrong order."""
+    bounds = assigned.bounds
+    horizon = task.horizon
+    needed = [
+        ("train", bounds["train_end"], horizon + 1),
+        ("validation", bounds["validation_end"] - bounds["validation_start"], horizon),
+    ]
+    if config.test is not None:
+        needed.append(("test", bounds["test_end"] - bounds["test_start"], horizon))
+        if (bounds["test_start"] < bounds["validation_end"]).any():
+            mistakes.append(
+                _mistake(
+                    "split-order",
+                    "the test split must begin where validation has ended",
+                    "data/test",
+                    "one that begins earlier",
+                    "Give validation an `until`, or move the test span.",
+                )
+            )
+    for name, length_S, minimum in needed:
+        short = np.flatnonzero(length_S < minimum)
+        if len(short) == len(length_S):
+            mistakes.append(
+                _mistake(
+                    "too-short",
+                    f"the {name} split of some series must have {minimum} rows or more for a "
+                    f"horizon of {horizon}",
+                    f"the {name} split",
+                    f"at most {int(length_S.max(initial=0))} rows",
+                    "Give that split more rows, or shorten `horizon`.",
+                )
+            )
+        elif len(short):
+            names = join_some(sequences.name(int(s)) for s in short)
+            warnings.append(
+                f"{len(short):,} of {len(length_S):,} series are too short for a window in the "
+                f"{name} split: {names} [data/short-series]"
+            )
+
+
+def _refuse_shared_ids(sequences: Sequences, split_S: np.ndarray, mistakes: list[Mistake]) -> None:
+    """An id in two splits; without times, an id in two files, whose order nobody knows."""
+    codes_S = sequences.ids.dictionary_encode().indices.to_numpy()
+    order_S = np.argsort(codes_S, kind="stable")
+    same_S = np.diff(codes_S[order_S], prepend=-1) == 0
+    # Groups stand apart by the split of their file, so that one id makes two sequences.
+    shared = order_S[same_S]
+    if len(shared):
+        mistakes.append(
+            _mistake(
+                "shared-id",
+                "a sequence must be in one split only",
+                sequences.where(sequences.offset_S[shared]),
+                f"{len(shared):,} ids of other files: "
+                + join_some(sequences.name(int(s)) for s in shared),
+                "Remove the copies, or give other sequences other ids.",
+            )
+        )
+    if sequences.clock is not None or len(sequences.tables) == 1:
+        return
+    file_N = sequences.file_N
+    inner_N = np.ones(len(file_N), dtype=bool)
+    inner_N[sequences.offset_S] = False
+    joined = np.flatnonzero(inner_N & (np.diff(file_N, prepend=-1) != 0))
+    if len(joined):
+        mistakes.append(
+            _mistake(
+                "joined-files",
+                "a sequence must be in one file unless `data/time` orders its rows",
+                sequences.where(joined),
+                f"{len(joined):,} sequences that begin in another file",
+                "Name the time column, or give other sequences other ids.",
+            )
+        )
+
+
+def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list[Mistake]) -> None:
+    """Whole sequences whose values are found again where they are to be predicted."""
+    values_NF = np.ascontiguousarray(sequences.values_NF)
+    digests = [
+        hashlib.blake2b(values_NF[start : start + length].tobytes(), digest_size=16).digest()
+        for start, length in zip(sequences.offset_S, sequences.length_S, strict=True)
+    ]
+    split_S, fold_S = assigned.split_S, assigned.fold_S
+    groups = [(f"the {SPLITS[s]} split", split_S == s, split_S == TRAIN) for s in (1, 2)]
+    for fold in range(int(fold_S.max(initial=-1)) + 1):
+        others_S = (fold_S >= 0) & (fold_S != fold)
+        groups.append((f"fold {fold}", fold_S == fold, others_S))
+    for where, scored_S, learned_S in groups:
+        learned = {digests[s] for s in np.flatnonzero(learned_S)}
+        members = np.flatnonzero(scored_S)
+        shared = [s for s in members if digests[s] in learned]
+        names = join_some(sequences.name(int(s)) for s in shared)
+        if len(shared) > _MAX_SHARED * len(members):
+            mistakes.append(
+                _mistake(
+                    "shared-rows",
+                    f"at most {_MAX_SHARED:.0%} of the sequences to predict may equal sequences "
+                    "to learn from",
+                    where,
+                    f"{len(shared):,} of {len(members):,}: {names}",
+                    "Remove the copies: they are scored on what was learned by heart.",
+                )
+            )
+
+
+def _mistake(code: str, rule: str, where: str, got: str, fix: str) -> Mistake:
+    return Mistake(code=f"data/{code}", rule=rule, where=where, got=got, fix=fix)

@@ -1,0 +1,122 @@
+"""Section `data:` of a spec: which files, which columns, which splits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from tuner.part import Config
+
+Moment = str | int | float
+"""A time as a spec spells it: an ISO 8601 text or a number, like the time column."""
+
+
+class Span(Config):
+    """Rows by their time."""
+
+    after: Moment
+    """First moment that belongs to the span."""
+    until: Moment | None = None
+    """First moment that no longer does; by default the span goes on to the next split."""
+
+
+class Folds(Config):
+    """Cross-validation over the training sequences."""
+
+    folds: int = Field(ge=2, le=20)
+    """Number of folds, stratified by label."""
+
+
+def _kind(value: Any) -> str | None:
+    """Which way of choosing rows a value spells; decided first, so that errors name one way."""
+    match value:
+        case bool():
+            return None
+        case str() | list():
+            return "files"
+        case int() | float():
+            return "share"
+        case {"folds": _} | Folds():
+            return "folds"
+        case dict() | Span():
+            return "span"
+    return None
+
+
+_Path = Annotated[str, Field(min_length=1)]
+Files = _Path | Annotated[list[_Path], Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+_rule = Discriminator(
+    _kind,
+    custom_error_type="split",
+    custom_error_message="must be files, a share like 0.2, or a span like {after: 2018-01-01}",
+)
+Split = Annotated[
+    Annotated[Files, Tag("files")] | Annotated[Share, Tag("share")] | Annotated[Span, Tag("span")],
+    _rule,
+]
+SplitOrFolds = Annotated[
+    Annotated[Files, Tag("files")]
+    | Annotated[Share, Tag("share")]
+    | Annotated[Span, Tag("span")]
+    | Annotated[Folds, Tag("folds")],
+    _rule,
+]
+
+
+class DataConfig(Config):
+    """Where the rows are and how they are split; the same for every trial of a sweep."""
+
+    train: Files
+    """Files to learn from, relative to the spec's folder."""
+    test: Split | None = None
+    """Rows scored once, for the winner: files, a share of the training files, or a span of time."""
+    validation: SplitOrFolds = 0.2
+    """Rows that rank trials: files, a share of the training files, a span of time, or folds."""
+    format: str | None = None
+    """Name of a format; by default the one that a file's extension stands for."""
+    id: str | None = None
+    """Column that tells sequences apart; without it all rows are one series (forecasting)."""
+    time: str | None = None
+    """Column that orders the rows of a sequence, numbers or ISO 8601; by default the file does."""
+    target: str | list[str] | None = None
+    """Label column of classification, or channels to forecast, by default all features."""
+    features: Annotated[list[str], Field(min_length=1)] | None = None
+    """Input columns; by default every other numeric one."""
+    missing: Literal["error", "forward", "mean", "zero"] = "error"
+    """What stands in for a missing value: nothing, the last one seen in its sequence, the mean of
+    the training rows, or 0."""
+    sort: bool = False
+    """Sort the rows of a sequence by time instead of refusing unsorted ones."""
+    max_length: Annotated[int, Field(ge=1)] | None = None
+    """Most steps of a sequence (classification)."""
+    truncate: Literal["start", "end"] | None = None
+    """Side from which a longer sequence loses steps; without it a longer sequence is an error."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What separates the columns of a CSV file."""
+    encoding: str = "utf-8"
+    """Encoding of text files."""
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> DataConfig:
+        shares = [s for s in (self.test, self.validation) if isinstance(s, float | int)]
+        if sum(shares) >= 1:
+            raise ValueError(
+                "`data/validation` and `data/test` must leave rows to train on: together less than "
+                f"1, not {sum(shares):g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> DataConfig:
+        for key, names in (("features", self.features), ("target", self.target)):
+            if isinstance(names, list) and len(set(names)) < len(names):
+                raise ValueError(f"`data/{key}` must name every column once")
+        return self
+
+    @model_validator(mode="after")
+    def _truncates_to_something(self) -> DataConfig:
+        if self.truncate and self.max_length is None:
+            raise ValueError("`data/truncate` must come with `data/max_length`")
+        return self

@@ -1,0 +1,112 @@
+"""What the features must hold once the splits are known, and what about them is suspicious.
+
+N rows   F features   C classes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tuner.data.files import join_some
+from tuner.data.layout import Layout
+from tuner.data.sequences import Sequences
+from tuner.data.splits import Assigned
+from tuner.errors import Mistake
+
+
+def check(
+    sequences: Sequences,
+    layout: Layout,
+    label_S: np.ndarray,
+    assigned: Assigned,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Refuses what cannot be fitted or scored; warns of constants and of answers among inputs."""
+    names = layout.features or ()
+    values_NF = sequences.values_NF
+    train_NF = values_NF[assigned.train_N]
+    for f, name in enumerate(names):
+        seen = train_NF[~np.isnan(train_NF[:, f]), f]
+        if not len(seen):
+            mistakes.append(
+                Mistake(
+                    code="data/all-missing",
+                    rule=f"column {name!r} must hold a number in some training row",
+                    where="the train split",
+                    got="none",
+                    fix="Leave the column out of `data/features`.",
+                )
+            )
+        elif seen.min() == seen.max():
+            warnings.append(f"column {name!r} is {seen[0]:g} in all training rows [data/constant]")
+    if layout.label:
+        label_N = np.repeat(label_S, sequences.length_S)
+        if told := [names[f] for f in _telling(values_NF, label_N)]:
+            warnings.append(
+                f"each value of {join_some(map(repr, told))} stands for one label: an input that "
+                "is the answer [data/target-feature]"
+            )
+    for twin, target in _twins(values_NF, names, layout.channels or ()):
+        warnings.append(f"column {twin!r} equals the target {target!r} [data/target-feature]")
+    _refuse_unobserved(sequences, layout, assigned, mistakes)
+
+
+def _telling(values_NF: np.ndarray, label_N: np.ndarray) -> list[int]:
+    """Features that are constant within each class and differ between classes."""
+    first_C = np.unique(label_N, return_index=True)[1]
+    if len(first_C) < 2:
+        return []
+    return [
+        f
+        for f in range(values_NF.shape[1])
+        if len(np.unique(values_NF[first_C, f])) == len(first_C)
+        and (values_NF[first_C, f][label_N] == values_NF[:, f]).all()
+    ]
+
+
+def _twins(
+    values_NF: np.ndarray, names: Sequence[str], channels: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Pairs of another feature and a target of the very same values."""
+    owners: dict[bytes, list[int]] = {}
+    for f in range(values_NF.shape[1] if channels else 0):
+        # Ends and middle first: only columns that agree there are compared as a whole.
+        probe = values_NF[[0, len(values_NF) // 2, -1], f].tobytes()
+        owners.setdefault(probe, []).append(f)
+    pairs = []
+    for alike in owners.values():
+        for place, f in enumerate(alike):
+            for other in alike[:place]:
+                if np.array_equal(values_NF[:, f], values_NF[:, other], equal_nan=True):
+                    targets = [n for n in (names[other], names[f]) if n in channels]
+                    twin = names[f] if targets[:1] == [names[other]] else names[other]
+                    pairs += [(twin, targets[0])] if targets else []
+                    break
+    return pairs
+
+
+def _refuse_unobserved(
+    sequences: Sequences, layout: Layout, assigned: Assigned, mistakes: list[Mistake]
+) -> None:
+    """A split of series whose targets are all missing has no score."""
+    if sequences.observed_NF is None or not layout.channels or not layout.features:
+        return
+    targets = [layout.features.index(name) for name in layout.channels]
+    observed_N = sequences.observed_NF[:, targets].any(axis=1)
+    seen_N = np.concatenate([[0], np.cumsum(observed_N)])
+    for name in ("validation", "test"):
+        start_S = sequences.offset_S + assigned.bounds[f"{name}_start"]
+        end_S = sequences.offset_S + assigned.bounds[f"{name}_end"]
+        if (end_S > start_S).any() and (seen_N[end_S] == seen_N[start_S]).all():
+            mistakes.append(
+                Mistake(
+                    code="data/missing-target",
+                    rule=f"the {name} split must hold values to compare forecasts with",
+                    where=f"the {name} split",
+                    got=f"none of {join_some(map(repr, layout.channels))}",
+                    fix="Choose other spans.",
+                )
+            )

@@ -1,0 +1,51 @@
+"""Raw input for an exported model: the readers of training, with targets optional."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tuner.data import labels as labelling
+from tuner.data import reading
+from tuner.data.card import TaskData
+from tuner.data.layout import Layout
+from tuner.data.sequences import Part, group
+from tuner.data.store import Ids, Steps
+from tuner.errors import DataError, Mistake
+
+
+def read_for_prediction(paths: Sequence[Path], layout: Layout, labels: Sequence[str]) -> Steps:
+    """Reads files laid out as the training files were; label -1 where there is none that is known.
+
+    Raises:
+        DataError: every mistake that can be found.
+    """
+    mistakes: list[Mistake] = []
+    tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
+    for table in tables:
+        names = table.columns.column_names
+        needed = [layout.id, layout.time, *(layout.features or ())]
+        mistakes += [
+            reading.absent(table, name, names) for name in needed if name and name not in names
+        ]
+    if mistakes:
+        raise DataError(mistakes)
+    task = TaskData(kind="sequence" if layout.label else "series")
+    parts = [Part(split=0, table=table) for table in tables]
+    sequences = group(parts, layout, task, mistakes, [])
+    label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    if layout.label and all(layout.label in table.columns.column_names for table in tables):
+        found = labelling.read(sequences, layout.label, mistakes, complete=False)
+        label_S = labelling.numbered(found, labels)
+    if mistakes:
+        raise DataError(mistakes)
+    return Steps(
+        values_NF=sequences.values_NF,
+        observed_NF=sequences.observed_NF,
+        ids=Ids(sequences.ids),
+        offset_S=sequences.offset_S.astype(np.int64),
+        length_S=sequences.length_S.astype(np.int32),
+        label_S=label_S,
+    )

@@ -1,0 +1,250 @@
+"""Raw files to one memory-mapped Arrow preparation: read once, checked, fitted, written whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tuner.data import checks, features, files, reading, splits, statistics, times
+from tuner.data import labels as labelling
+from tuner.data.card import SPLITS, DataCard, DataFile, Lengths, Statistics, TaskData
+from tuner.data.config import DataConfig, Folds
+from tuner.data.files import changed_files
+from tuner.data.layout import Layout
+from tuner.data.sequences import Part, Sequences, group
+from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
+from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS
+from tuner.errors import DataError, Mistake
+
+__all__ = ["changed_files", "prepare"]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One raw file of the spec."""
+
+    spelled: str
+    path: Path
+    split: int
+
+
+def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: int) -> DataCard:
+    """Reads, checks, splits and fits the data of a sweep, and writes it for all lanes.
+
+    Args:
+        config: the spec's section.
+        task: what preparation must know of the task.
+        root: folder that relative paths start from.
+        folder: to be made; a `Store` opens it.
+        seed: of the splits.
+
+    Raises:
+        DataError: every mistake that can be found; nothing was written.
+        OSError: the disk is full or gone.
+    """
+    mistakes: list[Mistake] = []
+    warnings: list[str] = []
+    sources = _sources(config, root)
+    before = [_stamp(source.path) for source in sources]
+    paths = [source.path for source in sources]
+    layout = reading.first_layout(config, task, paths)
+    tables = reading.read_all(paths, layout, mistakes)
+    # What can be read is checked, whatever cannot.
+    parts = [Part(split=s.split, table=t) for s, t in zip(sources, tables, strict=True) if t]
+    found = parts and reading.resolved(layout, task, [p.table for p in parts], mistakes, warnings)
+    if not found:
+        raise DataError(mistakes)
+    sequences = group(parts, found, task, mistakes, warnings)
+    labels: list[str] = []
+    label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    if found.label:
+        texts_S = labelling.read(sequences, found.label, mistakes, complete=True)
+        labels = labelling.classes(texts_S, found.label, mistakes)
+        label_S = labelling.numbered(texts_S, labels)
+    if mistakes:
+        raise DataError(mistakes)
+    if task.kind == "sequence":
+        assigned = splits.by_sequence(sequences, label_S, config, seed, mistakes)
+        if not mistakes:
+            checks.check_sequences(sequences, label_S, labels, assigned, config, mistakes, warnings)
+    else:
+        assigned = splits.by_time(sequences, config, mistakes)
+        if not mistakes:
+            checks.check_series(sequences, assigned, task, config, mistakes, warnings)
+    if not mistakes:
+        features.check(sequences, found, label_S, assigned, mistakes, warnings)
+    _refuse_moved(sources, before, mistakes)
+    if mistakes:
+        raise DataError(mistakes)
+    card = _card(config, task, found, sources, sequences, labels, label_S, assigned, warnings)
+    _write(folder, card, sequences, label_S, assigned)
+    return card
+
+
+def _sources(config: DataConfig, root: Path) -> list[_Source]:
+    named = [(TRAIN, config.train), (VALIDATION, config.validation), (TEST, config.test)]
+    return [
+        _Source(spelled, root / spelled, split)
+        for split, given in named
+        if isinstance(given, str | list)
+        for spelled in files.paths(given)
+    ]
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_moved(
+    sources: Sequence[_Source], before: Sequence[tuple[int, int] | None], bad: list[Mistake]
+) -> None:
+    for source, stamp in zip(sources, before, strict=True):
+        if _stamp(source.path) != stamp:
+            bad.append(
+                Mistake(
+                    code="data/moving",
+                    rule="a data file must stay as it is while it is read",
+                    where=files.shown(source.path),
+                    got="a change",
+                    fix="Wait until it is written, then start again.",
+                )
+            )
+
+
+def _card(
+    config: DataConfig,
+    task: TaskData,
+    layout: Layout,
+    sources: Sequence[_Source],
+    sequences: Sequences,
+    labels: list[str],
+    label_S: np.ndarray,
+    assigned: Assigned,
+    warnings: Sequence[str],
+) -> DataCard:
+    names = layout.features or ()
+    num_sequences, num_steps = _counts(sequences, task, assigned)
+    observed = sequences.observed_NF
+    num_folds = config.validation.folds if isinstance(config.validation, Folds) else 0
+    return DataCard(
+        kind=task.kind,
+        features=names,
+        target_channels=tuple(names.index(c) for c in layout.channels or ()),
+        labels=tuple(labels),
+        num_folds=num_folds,
+        num_sequences=num_sequences,
+        num_steps=num_steps,
+        num_missing=0 if observed is None else int(observed.size - observed.sum(dtype=np.int64)),
+        lengths=Lengths(
+            minimum=int(sequences.length_S.min()),
+            median=float(np.median(sequences.length_S)),
+            maximum=int(sequences.length_S.max()),
+        ),
+        step_seconds=times.step_seconds(sequences),
+        layout=layout,
+        files=tuple(
+            DataFile(
+                path=source.spelled,
+                split=SPLITS[source.split],
+                sha256=files.sha256(source.path),
+                num_bytes=source.path.stat().st_size,
+            )
+            for source in sources
+        ),
+        warnings=tuple(warnings),
+        statistics=_fitted(sequences, label_S, len(labels), assigned, num_folds),
+    )
+
+
+def _counts(
+    sequences: Sequences, task: TaskData, assigned: Assigned
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Sequences and steps of each split."""
+    if task.kind == "sequence":
+        members = [assigned.split_S == split for split in range(len(SPLITS))]
+        lengths = [sequences.length_S * mine for mine in members]
+    else:
+        bounds = assigned.bounds
+        lengths = [
+            bounds["train_end"],
+            bounds["validation_end"] - bounds["validation_start"],
+            bounds["test_end"] - bounds["test_start"],
+        ]
+    return (
+        {n: int((each > 0).sum()) for n, each in zip(SPLITS, lengths, strict=True)},
+        {n: int(each.sum()) for n, each in zip(SPLITS, lengths, strict=True)},
+    )
+
+
+def _fitted(
+    sequences: Sequences, label_S: np.ndarray, classes: int, assigned: Assigned, folds: int
+) -> dict[str, Statistics]:
+    train_S = assigned.split_S == TRAIN
+    values_NF = sequences.values_NF
+    found = {"all": statistics.fit(values_NF[assigned.train_N], label_S[train_S], classes)}
+    for fold in range(folds):
+        kept_S = train_S & (assigned.fold_S != fold)
+        kept_N = np.repeat(kept_S, sequences.length_S)
+        found[str(fold)] = statistics.fit(values_NF[kept_N], label_S[kept_S], classes)
+    return found
+
+
+def _write(
+    folder: Path, card: DataCard, sequences: Sequences, label_S: np.ndarray, assigned: Assigned
+) -> None:
+    """Everything under a name of its own first, the card last, then one rename."""
+    temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        steps = {"values": _matrix(sequences.values_NF, pa.float32())}
+        if sequences.observed_NF is not None:
+            steps["observed"] = _matrix(sequences.observed_NF, pa.uint8())
+        columns = {
+            "id": sequences.ids,
+            "offset": pa.array(sequences.offset_S, pa.int64()),
+            "length": pa.array(sequences.length_S, pa.int32()),
+            "split": pa.array(assigned.split_S, pa.int8()),
+            "fold": pa.array(assigned.fold_S, pa.int8()),
+            "label": pa.array(label_S, pa.int32()),
+        }
+        columns |= {n: pa.array(assigned.bounds[n], pa.int32()) for n in BOUNDS if assigned.bounds}
+        _save(temporary / STEPS, steps)
+        _save(temporary / SEQUENCES, columns)
+        (temporary / CARD).write_text(card.dumps(), encoding="utf-8")
+        for path in (*temporary.iterdir(), temporary):
+            _to_disk(path)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _matrix(values_NF: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
+    flat = pa.array(np.ascontiguousarray(values_NF).reshape(-1), kind)
+    return pa.FixedSizeListArray.from_arrays(flat, values_NF.shape[1])
+
+
+def _save(path: Path, columns: dict[str, pa.Array]) -> None:
+    """One record batch without compression, so that a reader maps it without copying."""
+    batch = pa.record_batch(columns)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

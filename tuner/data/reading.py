@@ -1,0 +1,219 @@
+"""Raw files to tables, and what each column means: the first room of data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from tuner import registry
+from tuner.data import columns
+from tuner.data.card import TaskData
+from tuner.data.config import DataConfig
+from tuner.data.files import join_some, shown
+from tuner.data.layout import Layout
+from tuner.data.table import RawTable
+from tuner.errors import DataError, Mistake
+
+
+def format_of(path: Path, name: str | None) -> ModuleType:
+    """The format of a file: the one named, or the one its extension stands for.
+
+    Raises:
+        DataError: there is none.
+    """
+    known = registry.names("formats")
+    if name is not None:
+        try:
+            return registry.get("formats", name)
+        except registry.UnknownPart as unknown:
+            near = f"Did you mean {unknown.nearest!r}? " if unknown.nearest else ""
+            fix = f"{near}Known: {', '.join(known)}."
+            rule = "`data/format` must be a known format"
+            mistake = Mistake(
+                code="data/format", rule=rule, where="data/format", got=repr(name), fix=fix
+            )
+            raise DataError(mistake) from None
+    modules = {
+        e: registry.get("formats", f) for f in known for e in registry.get("formats", f).EXTENSIONS
+    }
+    if path.suffix.lower() in modules:
+        return modules[path.suffix.lower()]
+    raise DataError(
+        Mistake(
+            code="data/extension",
+            rule=f"a data file must end in one of {', '.join(sorted(modules))}",
+            where=shown(path),
+            got=repr(path.suffix),
+            fix="Rename it, or name its format as `data/format`.",
+        )
+    )
+
+
+def read_all(
+    paths: Sequence[Path], layout: Layout, mistakes: list[Mistake]
+) -> list[RawTable | None]:
+    """A table for each file; None, with the mistakes told, for one that cannot be read."""
+    tables: list[RawTable | None] = []
+    for path in paths:
+        try:
+            tables.append(format_of(path, layout.format).read(path, layout))
+        except DataError as wrong:
+            mistakes += wrong.mistakes
+            tables.append(None)
+    return tables
+
+
+def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> Layout:
+    """What a spec says of the columns; a format with fixed columns says the rest.
+
+    Raises:
+        DataError: there is no such format, or several label columns are named.
+    """
+    fixed = _fixed_columns(config, paths)
+    is_sequence = task.kind == "sequence"
+    target = config.target
+    names = [target] if isinstance(target, str) else target
+    if is_sequence and names and len(names) > 1:
+        raise DataError(
+            Mistake(
+                code="data/target",
+                rule="`data/target` of labelled sequences must be one column",
+                where="data/target",
+                got=join_some(map(repr, names)),
+                fix="Name the column with the label.",
+            )
+        )
+    return Layout(
+        format=config.format,
+        id=config.id or fixed.get("id"),
+        time=config.time,
+        label=(names[0] if names else fixed.get("label")) if is_sequence else None,
+        features=tuple(config.features) if config.features else None,
+        channels=tuple(names) if names and not is_sequence else None,
+        missing=config.missing,
+        sort=config.sort,
+        max_length=config.max_length,
+        truncate=config.truncate,
+        delimiter=config.delimiter,
+        encoding=config.encoding,
+    )
+
+
+def _fixed_columns(config: DataConfig, paths: Sequence[Path]) -> dict[str, str]:
+    """The columns that the first readable file's format names by itself."""
+    if config.format is not None:
+        paths = paths[:1]
+    for path in paths:
+        try:
+            fixed: dict[str, str] = getattr(format_of(path, config.format), "COLUMNS", {})
+        except DataError:
+            # An unknown extension is told when the file is read; a format named is known or not.
+            if config.format is not None:
+                raise
+        else:
+            return fixed
+    return {}
+
+
+def resolved(
+    layout: Layout,
+    task: TaskData,
+    tables: Sequence[RawTable],
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> Layout | None:
+    """A layout with every column named; None, with the mistakes told, if columns are absent."""
+    first = tables[0]
+    names = first.columns.column_names
+    wanted = {
+        "data/id": [layout.id] if layout.id else [],
+        "data/time": [layout.time] if layout.time else [],
+        "data/target": [layout.label] if layout.label else list(layout.channels or ()),
+        "data/features": list(layout.features or ()),
+    }
+    before = len(mistakes)
+    if task.kind == "sequence":
+        for key, value in (("data/id", layout.id), ("data/target", layout.label)):
+            if value is None:
+                mistakes.append(_absent(f"the column `{key}`", first, "no name for it", names))
+    for key, needed in wanted.items():
+        for name in needed:
+            if name not in names:
+                mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
+    meaning = {layout.id, layout.time, layout.label}
+    features = layout.features or tuple(
+        n for n in names if n not in meaning and columns.is_numeric(first, n)
+    )
+    if layout.features is None and (unread := set(names) - meaning - set(features)):
+        warnings.append(
+            f"columns without numbers are left out: {join_some(sorted(unread))} [data/left-out]"
+        )
+    if overlap := [n for n in features if n in meaning]:
+        mistakes.append(
+            Mistake(
+                code="data/target-feature",
+                rule="`data/features` must not hold the id, the time or the label",
+                where="data/features",
+                got=join_some(overlap),
+                fix="Leave them out.",
+            )
+        )
+    if not features:
+        mistakes.append(
+            Mistake(
+                code="data/no-features",
+                rule="a data file must have a numeric column besides id, time and label",
+                where=first.name,
+                got=f"the columns {join_some(names, 12)}",
+                fix="Name the inputs as `data/features`.",
+            )
+        )
+    if strangers := [n for n in layout.channels or () if n not in features and n in names]:
+        mistakes.append(
+            Mistake(
+                code="data/target-feature",
+                rule="a channel to forecast must be among `data/features`",
+                where="data/target",
+                got=join_some(strangers),
+                fix="Add it to the features: a forecast sees the channel's own past.",
+            )
+        )
+    channels = layout.channels or (features if task.kind == "series" else None)
+    found = replace(layout, features=features, channels=channels)
+    for table in tables[1:]:
+        _refuse_other_columns(found, first, table, mistakes)
+    return found if len(mistakes) == before else None
+
+
+def _refuse_other_columns(
+    layout: Layout, first: RawTable, table: RawTable, mistakes: list[Mistake]
+) -> None:
+    needed = [layout.id, layout.time, layout.label, *(layout.features or ())]
+    absent = [n for n in needed if n and n not in table.columns.column_names]
+    if absent:
+        mistakes.append(
+            Mistake(
+                code="data/columns-differ",
+                rule=f"all files must have the columns of {first.name}",
+                where=table.name,
+                got=f"none called {join_some(map(repr, absent))}",
+                fix="Write the files with the same columns.",
+            )
+        )
+
+
+def absent(table: RawTable, name: str, names: Sequence[str]) -> Mistake:
+    """A column that a file should have."""
+    return _absent("a column of the training files", table, f"no column {name!r}", names)
+
+
+def _absent(what: str, table: RawTable, got: str, names: Sequence[str]) -> Mistake:
+    return Mistake(
+        code="data/absent-column",
+        rule=f"{what} must be there",
+        where=table.name,
+        got=got,
+        fix=f"The columns are {join_some(map(repr, names), 12)}.",
+    )

@@ -1,0 +1,239 @@
+"""Tables to sequences: rows grouped by id, ordered by time, holes filled from the past only.
+
+N rows of all sequences, one after the other   F features   S sequences
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tuner.data import columns, times
+from tuner.data.card import TaskData
+from tuner.data.files import join_some
+from tuner.data.layout import Layout
+from tuner.data.table import RawTable
+from tuner.errors import Mistake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file and the split that it was named for."""
+
+    split: int
+    """Place in `SPLITS`."""
+    table: RawTable
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sequences:
+    """All rows of all files, grouped."""
+
+    values_NF: np.ndarray
+    """float32, NaN where missing."""
+    observed_NF: np.ndarray | None
+    """uint8; None where nothing is missing."""
+    split_N: np.ndarray
+    """int8: split that a row's file was named for."""
+    ids: pa.StringArray
+    offset_S: np.ndarray
+    length_S: np.ndarray
+    clock: times.Clock | None
+    row_N: np.ndarray
+    """Where each row stood, counted over all files."""
+    tables: Sequence[RawTable]
+
+    def where(self, steps: np.ndarray, most: int = columns.MAX_LISTED) -> str:
+        """The places of some steps in their files."""
+        starts = np.cumsum([0] + [len(t.columns) for t in self.tables])
+        rows = self.row_N[steps[:most]]
+        owners = np.searchsorted(starts, rows, side="right") - 1
+        more = len(steps) - len(rows)
+        places = []
+        for i, (owner, row) in enumerate(zip(owners, rows, strict=True)):
+            table, place = self.tables[owner], int(row - starts[owner])
+            same = i > 0 and owner == owners[i - 1]
+            places.append(table.place(place) if same else table.where(place))
+        return join_some(places) + (f" and {more:,} more" if more else "")
+
+    @property
+    def file_N(self) -> np.ndarray:
+        """Place in `tables` of the file that each row stood in."""
+        ends = np.cumsum([len(table.columns) for table in self.tables])
+        return np.searchsorted(ends, self.row_N, side="right")
+
+    def name(self, sequence: int) -> str:
+        """The id of a sequence, for a message."""
+        return repr(self.ids[int(sequence)].as_py())
+
+
+def group(
+    parts: Sequence[Part],
+    layout: Layout,
+    task: TaskData,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> Sequences:
+    """Groups the rows of all files into sequences; `layout` names every column.
+
+    Labelled sequences of two splits stay apart even under one id; series go on from split to split.
+    """
+    assert layout.features is not None, "a layout with its features resolved"
+    tables = [part.table for part in parts]
+    for table in tables:
+        _note_missing(table, layout, mistakes)
+    values_NF = _values(tables, layout.features, mistakes)
+    split_N = np.repeat(
+        np.array([part.split for part in parts], dtype=np.int8), [len(t.columns) for t in tables]
+    )
+    clock = times.read(tables, layout.time, mistakes) if layout.time else None
+    texts_N = _ids(tables, layout, mistakes).dictionary_encode()
+    key_N = texts_N.indices.to_numpy().astype(np.int64)
+    if task.kind == "sequence":
+        key_N = key_N + split_N.astype(np.int64) * len(texts_N.dictionary)
+    order_N = _order(key_N, clock if layout.sort else None)
+    if order_N is not None:
+        key_N, split_N, values_NF = key_N[order_N], split_N[order_N], values_NF[order_N]
+        clock = replace(clock, moments_N=clock.moments_N[order_N]) if clock else None
+    offset_S = np.flatnonzero(np.diff(key_N, prepend=-1))
+    row_N = np.arange(len(key_N)) if order_N is None else order_N
+    sequences = Sequences(
+        values_NF=values_NF,
+        observed_NF=None,
+        split_N=split_N,
+        ids=texts_N.dictionary.take(pa.array(key_N[offset_S] % len(texts_N.dictionary))),
+        offset_S=offset_S,
+        length_S=np.diff(offset_S, append=len(key_N)),
+        clock=clock,
+        row_N=row_N,
+        tables=tables,
+    )
+    times.check(sequences, mistakes, warnings)
+    sequences = _cap(sequences, layout, mistakes)
+    return _fill(sequences, layout)
+
+
+def _note_missing(table: RawTable, layout: Layout, mistakes: list[Mistake]) -> None:
+    rule_all = "column {!r} must hold a number in some row"
+    for name in layout.features or ():
+        absent = columns.absent_rows(table, name)
+        if not len(absent):
+            continue
+        if len(absent) == len(table.columns):
+            mistakes.append(
+                Mistake(
+                    code="data/all-missing",
+                    rule=rule_all.format(name),
+                    where=table.name,
+                    got=f"{len(absent):,} rows without one",
+                    fix="Leave the column out of `data/features`.",
+                )
+            )
+        elif layout.missing == "error":
+            target = layout.channels is not None and name in layout.channels
+            mistakes.append(
+                Mistake(
+                    code="data/missing-target" if target else "data/missing-value",
+                    rule=f"column {name!r} must be complete unless `data/missing` says what to do",
+                    where=f"{table.name} {columns.told(table, absent)}",
+                    got=f"{len(absent):,} missing of {len(table.columns):,}",
+                    fix="Fill them, or set `missing: forward`, `mean` or `zero`.",
+                )
+            )
+
+
+def _values(tables: Sequence[RawTable], names: Sequence[str], bad: list[Mistake]) -> np.ndarray:
+    values_NF = np.empty((sum(len(t.columns) for t in tables), len(names)), dtype=np.float32)
+    start = 0
+    for table in tables:
+        end = start + len(table.columns)
+        for f, name in enumerate(names):
+            values_NF[start:end, f] = columns.to_numbers(table, name, bad)
+        start = end
+    return values_NF
+
+
+def _ids(tables: Sequence[RawTable], layout: Layout, mistakes: list[Mistake]) -> pa.StringArray:
+    if layout.id is None:
+        return pa.array(["series"], pa.string()).take(
+            pa.array(np.zeros(sum(len(t.columns) for t in tables), dtype=np.int32))
+        )
+    texts = []
+    for table in tables:
+        texts.append(columns.to_texts(table, layout.id))
+        absent = columns.absent_rows(table, layout.id)
+        if len(absent):
+            mistakes.append(
+                Mistake(
+                    code="data/missing-id",
+                    rule=f"id column {layout.id!r} must be complete",
+                    where=f"{table.name} {columns.told(table, absent)}",
+                    got=f"{len(absent):,} missing",
+                    fix="Name the sequence of every row.",
+                )
+            )
+    return pc.fill_null(pa.concat_arrays(texts), "")
+
+
+def _order(key_N: np.ndarray, clock: times.Clock | None) -> np.ndarray | None:
+    """The order that groups rows by key and, with a clock, sorts them; None if they already are."""
+    if clock is not None:
+        return np.lexsort((clock.moments_N, key_N))
+    if (np.diff(key_N) >= 0).all():
+        return None
+    return np.argsort(key_N, kind="stable")
+
+
+def _cap(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Sequences:
+    cap = layout.max_length
+    if cap is None or sequences.length_S.max() <= cap:
+        return sequences
+    longer = np.flatnonzero(sequences.length_S > cap)
+    if layout.truncate is None:
+        mistakes.append(
+            Mistake(
+                code="data/too-long",
+                rule=f"a sequence must have at most `max_length`, {cap} steps",
+                where=sequences.where(sequences.offset_S[longer]),
+                got=f"{len(longer):,} longer, the longest with {sequences.length_S.max():,}",
+                fix="Set `truncate: start` or `truncate: end`, or raise `max_length`.",
+            )
+        )
+        return sequences
+    offset_N = np.repeat(sequences.offset_S, sequences.length_S)
+    length_N = np.repeat(sequences.length_S, sequences.length_S)
+    place_N = np.arange(len(offset_N)) - offset_N
+    kept_N = place_N >= length_N - cap if layout.truncate == "start" else place_N < cap
+    length_S = np.minimum(sequences.length_S, cap)
+    return replace(
+        sequences,
+        values_NF=sequences.values_NF[kept_N],
+        split_N=sequences.split_N[kept_N],
+        row_N=sequences.row_N[kept_N],
+        clock=sequences.clock and sequences.clock.take(kept_N),
+        offset_S=np.cumsum(length_S) - length_S,
+        length_S=length_S,
+    )
+
+
+def _fill(sequences: Sequences, layout: Layout) -> Sequences:
+    """Puts in what the policy asks for; what it leaves open stays NaN."""
+    observed_NF = ~np.isnan(sequences.values_NF)
+    if observed_NF.all():
+        return sequences
+    values_NF = sequences.values_NF
+    if layout.missing == "zero":
+        values_NF = np.nan_to_num(values_NF, nan=0.0)
+    elif layout.missing == "forward":
+        values_NF = values_NF.copy()
+        first_N = np.repeat(sequences.offset_S, sequences.length_S)
+        steps_N = np.arange(len(values_NF))
+        for f in range(values_NF.shape[1]):
+            last_N = np.maximum.accumulate(np.where(observed_NF[:, f], steps_N, -1))
+            # Nothing is carried over from the sequence before.
+            values_NF[:, f] = np.where(last_N >= first_N, values_NF[last_N, f], np.float32(np.nan))
+    return replace(sequences, values_NF=values_NF, observed_NF=observed_NF.astype(np.uint8))

@@ -1,0 +1,125 @@
+"""Prepared data, memory-mapped: one copy per node, whatever the number of trials.
+
+N steps of all sequences, one after the other   F features   S sequences
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import pyarrow as pa
+
+from tuner.data.card import DataCard
+from tuner.errors import DataError, Mistake
+
+CARD, STEPS, SEQUENCES = "card.json", "steps.arrow", "sequences.arrow"
+BOUNDS = ("train_end", "validation_start", "validation_end", "test_start", "test_end")
+"""Row positions inside a series; ends are exclusive, and a start at its end is an empty split."""
+
+
+class Ids(Sequence[str]):
+    """The names of sequences, made into Python texts only where they are asked for."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            texts: list[str] = self._array[place].to_pylist()
+            return texts
+        text: str = self._array[int(place)].as_py()
+        return text
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """Sequences of steps, prepared or raw."""
+
+    values_NF: np.ndarray
+    """float32; NaN where a value is missing and nothing stands in for it."""
+    observed_NF: np.ndarray | None
+    """uint8: 1 where the value was in the file; None where none is missing."""
+    ids: Sequence[str]
+    offset_S: np.ndarray
+    """int64: first step of each sequence."""
+    length_S: np.ndarray
+    """int32: steps of each sequence, at least 1."""
+    label_S: np.ndarray
+    """int32: place in the card's labels; -1 without one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Store(Steps):
+    """A folder written by `prepare`."""
+
+    split_S: np.ndarray
+    """int8: place in `SPLITS`, -1 for none; of no meaning for series, which `bounds` split."""
+    fold_S: np.ndarray
+    """int8: fold of a training sequence; -1 without one."""
+    bounds: Mapping[str, np.ndarray]
+    """For series, by the names in `BOUNDS`, int32 per series; empty for labelled sequences."""
+    card: DataCard
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Maps the files of a folder into memory, without copying or reading them.
+
+        Raises:
+            DataError: there is no whole preparation in the folder.
+        """
+        try:
+            card = DataCard.loads((folder / CARD).read_text(encoding="utf-8"))
+            steps = _map(folder / STEPS)
+            sequences = _map(folder / SEQUENCES)
+        except FileNotFoundError as absent:
+            raise _broken(folder, f"no {Path(absent.filename or CARD).name}") from None
+        except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as broken:
+            raise _broken(folder, " ".join(str(broken).split())) from None
+        columns = {n: sequences.column(n) for n in sequences.schema.names}
+        arrays = {n: c.to_numpy(zero_copy_only=True) for n, c in columns.items() if n != "id"}
+        names = steps.schema.names
+        return cls(
+            values_NF=_matrix(steps.column("values")),
+            observed_NF=_matrix(steps.column("observed")) if "observed" in names else None,
+            ids=Ids(columns["id"]),
+            offset_S=arrays["offset"],
+            length_S=arrays["length"],
+            label_S=arrays["label"],
+            split_S=arrays["split"],
+            fold_S=arrays["fold"],
+            bounds={name: arrays[name] for name in BOUNDS if name in arrays},
+            card=card,
+        )
+
+
+def _map(path: Path) -> pa.RecordBatch:
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).get_batch(0)
+
+
+def _matrix(column: pa.FixedSizeListArray) -> np.ndarray:
+    flat: np.ndarray = column.flatten().to_numpy(zero_copy_only=True)
+    return flat.reshape(len(column), column.type.list_size)
+
+
+def _broken(folder: Path, what: str) -> DataError:
+    return DataError(
+        Mistake(
+            code="data/preparation",
+            rule="prepared data must be whole",
+            where=str(folder),
+            got=what,
+            fix="Delete the folder; the next command prepares it anew.",
+        )
+    )

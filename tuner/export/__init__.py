@@ -1,0 +1,1 @@
+"""Exported models: bundles that equal the trained network and open without torch."""

@@ -1,0 +1,70 @@
+"""The model card: a page of markdown for whoever is handed the folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+
+from tuner.export.contents import Contents, Score
+
+
+def card(contents: Contents) -> str:
+    """What the model is for, how good it is, how to use it and what it was made with.
+
+    Names and values come from users' files: they are escaped, so that none becomes markup.
+    """
+    about = contents.about
+    sections = [
+        f"# {_plain(about.name)}, trial {about.trial}",
+        f"A recurrent network for {_plain(about.task.name)}: sequences of {about.inputs} features "
+        f"per step in, {about.outputs} numbers per sequence out.",
+        "## Scores",
+        _scores(about.scores),
+        "Measured as the sweep measured every trial. The baseline is the naive model that a "
+        "network has to beat, on the same validation data.",
+        "## Use",
+        USE,
+        "The same graph runs in any ONNX runtime: `x` [batch, time, features] float32, padded on "
+        "the right with anything, and `lengths` [batch] int64 give `y`. What turns a raw file "
+        "into `x`, and `y` into an answer, stands under `preprocessing` in bundle.json.",
+        "## Parameters",
+        _table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
+        "## Task",
+        _table(["option", "value"], ((k, json.dumps(v)) for k, v in about.task.options.items())),
+        "## Making",
+        f"The graph equals the trained network within {contents.difference:.1e} on "
+        f"{contents.batches} batches of sizes and lengths it was not traced with.",
+        _table(["library", "version"], contents.made_with.items()),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+USE = """```python
+from tuner.export.bundle import Bundle
+
+y = Bundle.open("this folder").run(x, lengths)
+```"""
+
+
+def _scores(scores: Sequence[Score]) -> str:
+    rows = (
+        [score.metric, *map(_number, (score.validation, score.test, score.baseline))]
+        for score in scores
+    )
+    return _table(["metric", "validation", "test", "baseline"], rows) or "None were handed over."
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = ["| " + " | ".join(map(_plain, row)) + " |" for row in rows]
+    return "\n".join(
+        ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines] * bool(lines)
+    )
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*{}\[\]()<>#!|~&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,99 @@
+"""What stands in a bundle's JSON files."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from tuner.part import Config
+
+VERSION: Literal[1] = 1
+"""Of the folder's layout. A reader refuses any other."""
+
+WEIGHTS = "model.safetensors"
+GRAPH = "model.onnx"
+CONTENTS = "bundle.json"
+CARD = "card.md"
+MANIFEST = "MANIFEST.json"
+FILES = (WEIGHTS, GRAPH, CONTENTS, CARD)
+"""All that the manifest vouches for."""
+
+
+class TaskUsed(Config):
+    """The task that the network was trained for."""
+
+    name: str
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Score(Config):
+    """What the model reached by one metric, in the metric's own unit."""
+
+    metric: str
+    validation: float
+    test: float | None = None
+    """None where the sweep had no test data."""
+    baseline: float | None = None
+    """The naive model's score on the validation data."""
+
+
+class About(Config):
+    """All that is known of an exported model, as its maker hands it over."""
+
+    name: str
+    """The sweep's."""
+    trial: int = Field(ge=0)
+    """The trial's number in the sweep."""
+    task: TaskUsed
+    parameters: dict[str, JsonValue]
+    """The trial's configuration: `model/hidden_size` and so on."""
+    inputs: int = Field(ge=1)
+    """Features per step."""
+    outputs: int = Field(ge=1)
+    """Numbers per sequence."""
+    preprocessing: dict[str, JsonValue]
+    """From a raw file to x_BTF and from y_BO to an answer: layout, features, scaling, labels …"""
+    scores: tuple[Score, ...] = ()
+
+
+class Weight(Config):
+    """One tensor of the weights file."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """As safetensors writes it: F32."""
+
+
+class Contents(Config):
+    """`bundle.json`."""
+
+    version: Literal[1] = VERSION
+    about: About
+    weights: dict[str, Weight]
+    difference: float = Field(ge=0)
+    """Largest difference between the graph and the trained network, absolute or relative."""
+    batches: int = Field(ge=1)
+    """How many batches the two were compared on."""
+    made_with: dict[str, str]
+    """Versions of the libraries."""
+
+
+class Sealed(Config):
+    """One file as the manifest vouches for it."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Manifest(Config):
+    """`MANIFEST.json`."""
+
+    version: Literal[1] = VERSION
+    files: dict[str, Sealed]
+
+
+def to_json(part: Config) -> str:
+    """Readable JSON with its end of line; refuses numbers that JSON cannot write."""
+    return json.dumps(part.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"

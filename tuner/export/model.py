@@ -1,0 +1,180 @@
+"""From a trial of a sweep to a bundle that gives the leaderboard's value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tuner.config import TrialConfig, make_task
+from tuner.data.store import Store
+from tuner.errors import CommandError, ExportMismatch, Mistake
+from tuner.export.bundle import Bundle
+from tuner.export.contents import About, Score, TaskUsed
+from tuner.export.write import write
+from tuner.results.leaderboard import Leaderboard, Row
+from tuner.tasks._base import Task
+from tuner.training.finish import finish
+from tuner.training.fit import build_module
+from tuner.training.rank import Rank
+
+if TYPE_CHECKING:
+    from tuner.sweep import Sweep
+
+TOLERANCE = 1e-6
+"""Of a metric's value, relative above 1."""
+
+_ROWS = 512
+
+
+def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
+    """Writes the best model, or a trial's, as a bundle; gives what to tell the user.
+
+    The graph must give the network's outputs on made and on real batches, and on the validation
+    rows the leaderboard's value, before the folder appears.
+
+    Raises:
+        CommandError: no such trial, none that is usable, or a folder that is something else.
+        ExportMismatch: the graph does not equal the network, or not the leaderboard's value.
+    """
+    row = _chosen(sweep.leaderboard(), number)
+    store = Store.open(sweep.folder / "data")
+    config = TrialConfig.from_values(row.values, sweep.spec.task)
+    task = make_task(sweep.spec.task, config, store.card, None)
+    refit_epochs = row.best_epoch if store.card.num_folds else None
+    job = sweep.context.job(row.number, dict(row.values), refit_epochs)
+    rank = Rank("cpu", sweep.spec.resources.cpus_per_worker)
+    best = finish(rank, job, refit_epochs or row.epochs)
+    module = build_module(config, task).eval()
+    module.load_state_dict(best.tensors)
+
+    # A refit has seen every fold, so no rows are left on which the leaderboard's value stands.
+    split = "train" if refit_epochs else "validation"
+    rows = task.rows(store, split, None)  # type: ignore[arg-type]
+    if refit_epochs:
+        expected = rank.evaluate("train")[sweep.spec.metric]
+    else:
+        assert row.value is not None
+        expected = row.value
+
+    def prove(bundle: Bundle) -> None:
+        value = _score(bundle, task, store, rows)[sweep.spec.metric]
+        if not abs(value - expected) <= TOLERANCE * max(1.0, abs(expected)):
+            raise ExportMismatch(
+                f"an exported model must give the network's {sweep.spec.metric} on the {split} "
+                f"rows within {TOLERANCE:g}; {value!r} stands against {expected!r}. Report this "
+                "with the sweep's folder. [export/mismatch]"
+            )
+
+    bundle = write(
+        to, module, _about(sweep, row, task, config, store), _real(task, store, rows), prove
+    )
+    return (
+        f"{bundle.folder}: trial {row.number}, {sweep.spec.metric} {row.value:.6g} on validation "
+        f"data; the graph equals the network within {bundle.contents.difference:.1e} on "
+        f"{bundle.contents.batches} batches and gives {sweep.spec.metric} {expected:.6g} on the "
+        f"{len(rows)} {split} rows"
+    )
+
+
+def _chosen(board: Leaderboard, number: int | None) -> Row:
+    if number is None:
+        if board.best is not None:
+            return board.best
+        states = ", ".join(f"{n} {state}" for state, n in board.counts().items()) or "none"
+        raise _refused(
+            "none",
+            "a sweep must have a usable trial",
+            board,
+            states,
+            "See its `tuner leaderboard`.",
+        )
+    row = next((row for row in board.rows if row.number == number), None)
+    if row is None:
+        numbers = f"0 to {max(row.number for row in board.rows)}" if board.rows else "none"
+        raise _refused(
+            "trial",
+            "--trial must be one of the sweep's",
+            board,
+            str(number),
+            f"There are {numbers}.",
+        )
+    if row.rank is None:
+        got = f"trial {number}: {row.state} {row.reason}".strip()
+        fix = "Take one that has a rank on the leaderboard."
+        raise _refused("unusable", "a trial must have a usable model", board, got, fix)
+    return row
+
+
+def _refused(code: str, rule: str, board: Leaderboard, got: str, fix: str) -> CommandError:
+    where = f"the sweep {board.name!r}"
+    return CommandError(Mistake(code=f"export/{code}", rule=rule, where=where, got=got, fix=fix))
+
+
+def _about(sweep: Sweep, row: Row, task: Task, config: TrialConfig, store: Store) -> About:
+    options = {k: v for k, v in sweep.spec.task.items() if k != "name"}
+    naive = _json(sweep.folder / "baselines.json").get("validation", {})
+    baseline: dict[str, float] = next(iter(naive.values()), {})
+    test = _json(sweep.folder / "finals.json").get(str(row.number), {})
+    return About(
+        name=sweep.spec.name,
+        trial=row.number,
+        task=TaskUsed(name=sweep.spec.task["name"], options=options),
+        parameters=config.to_values(),
+        inputs=task.num_inputs,
+        outputs=task.num_outputs,
+        preprocessing=_as_json(
+            {
+                "layout": store.card.layout.to_json(),
+                "facts": task.facts.to_json(),
+                "inputs": config.data.model_dump(),
+            }
+        ),
+        scores=tuple(
+            Score(
+                metric=name,
+                validation=value,
+                test=test.get(name),
+                baseline=baseline.get(name),
+            )
+            for name, value in row.metrics.items()
+            if name in baseline
+        ),
+    )
+
+
+def _as_json(data: dict[str, Any]) -> dict[str, Any]:
+    """Lists for tuples, as they will be read back."""
+    plain: dict[str, Any] = json.loads(json.dumps(data))
+    return plain
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]
+
+
+def _real(task: Task, store: Store, rows: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    batch = task.batch(store, rows[:_ROWS])
+    return [(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))]
+
+
+def _score(bundle: Bundle, task: Task, store: Store, rows: np.ndarray) -> dict[str, float]:
+    """The task's metrics of what the graph says."""
+    total: torch.Tensor | None = None
+    for piece in _pieces(rows):
+        batch = task.batch(store, piece)
+        outputs = torch.from_numpy(bundle.run(batch.inputs, batch.lengths))
+        sums = task.statistics(outputs, batch.to_torch("cpu"))
+        total = sums if total is None else total + sums
+    assert total is not None
+    return task.metrics(total.tolist())

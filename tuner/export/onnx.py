@@ -1,0 +1,83 @@
+"""From torch to one self-contained ONNX file, right at any batch size and length.
+
+`torch.onnx.export(dynamo=True)` freezes the number of steps in every bidirectional layer and in
+every nn.RNN (torch 2.13), so this takes the exporter that traces, deprecated though it is.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
+from torch.onnx.errors import OnnxExporterError
+
+from tuner.errors import InputError, Mistake
+
+OPSET = 17
+TRACED = (2, 5)
+"""Batch size and steps of the traced example."""
+
+
+def to_onnx(module: nn.Module, inputs: int, path: Path) -> None:
+    """Writes the graph (x [B, T, F] float32, lengths [B] int64) → y [B, O] float32.
+
+    `module` lies on the CPU in evaluation mode.
+
+    Raises:
+        InputError: `export/unsupported`, an operation that ONNX does not have.
+    """
+    assert not module.training, "a graph of a network in training mode"
+    num_sequences, num_steps = TRACED
+    example = (
+        torch.zeros(num_sequences, num_steps, inputs),
+        torch.arange(num_steps, num_steps - num_sequences, -1),
+    )
+    try:
+        with _known_warnings_silenced():
+            torch.onnx.export(
+                module,
+                example,
+                path,
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=["x", "lengths"],
+                output_names=["y"],
+                dynamic_axes={
+                    "x": {0: "batch", 1: "time"},
+                    "lengths": {0: "batch"},
+                    "y": {0: "batch"},
+                },
+            )
+    except OnnxExporterError as error:
+        named = re.search(r"operator '([^']+)'|namespace (\S+)\.", str(error))
+        operation = (named[1] or named[2]) if named else str(error).partition("\n")[0]
+        raise InputError(
+            Mistake(
+                code="export/unsupported",
+                rule=f"a model's operations must exist in ONNX (opset {OPSET})",
+                where=f"the forward pass of {type(module).__name__}",
+                got=operation,
+                fix="Write the model without this operation.",
+            )
+        ) from error
+
+
+@contextmanager
+def _known_warnings_silenced() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for category, message, module in (
+            (DeprecationWarning, "You are using the legacy TorchScript-based ONNX export", ""),
+            (DeprecationWarning, "The feature will be removed", r"torch\.onnx\."),
+            # nn.LSTM's checks of its own arguments.
+            (TracerWarning, "Converting a tensor to a Python boolean", r"torch\.nn\.modules\.rnn"),
+            # Holds for initial states of a fixed size; ours are sized by the batch. `verify` asks.
+            (UserWarning, "Exporting a model to ONNX with a batch_size other than 1", ""),
+        ):
+            warnings.filterwarnings("ignore", message, category, module)
+        yield

@@ -1,0 +1,67 @@
+"""Proof that an exported graph equals the trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tuner.errors import ExportMismatch
+from tuner.export.session import open_session
+
+TOLERANCE = 1e-5
+"""Of |graph - network| / max(1, |network|)."""
+
+Batch = tuple[Tensor, Tensor]
+"""x_BTF and lengths_B, on the CPU."""
+
+
+def untraced_batches(inputs: int) -> list[Batch]:
+    """Padded batches of sizes and lengths that the exporter has never seen."""
+    generator = torch.Generator().manual_seed(0)
+    batches = []
+    for num_sequences, num_steps in ((1, 1), (1, 9), (3, 4), (7, 13)):
+        x_BTF = torch.randn(num_sequences, num_steps, inputs, generator=generator)
+        lengths_B = torch.randint(1, num_steps + 1, (num_sequences,), generator=generator)
+        lengths_B[0] = num_steps
+        batches.append((x_BTF, lengths_B))
+    return batches
+
+
+def verify(module: nn.Module, graph: Path, batches: Iterable[Batch]) -> float:
+    """The largest difference between the graph and the network, relative above 1.
+
+    `module` lies on the CPU in evaluation mode.
+
+    Raises:
+        ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
+    """
+    assert not module.training, "a comparison with a network in training mode"
+    session = open_session(graph.read_bytes())
+    worst = 0.0
+    for x_BTF, lengths_B in batches:
+        with torch.no_grad():
+            network_BO = module(x_BTF, lengths_B).numpy()
+        (graph_BO,) = session.run(None, {"x": x_BTF.numpy(), "lengths": lengths_B.numpy()})
+        difference = _difference(graph_BO, network_BO)
+        # Not `>`: a NaN is a mismatch too.
+        if not difference <= TOLERANCE:
+            raise ExportMismatch(
+                f"an exported graph must equal the trained network within {TOLERANCE:g}; "
+                f"a batch of {x_BTF.shape[0]} sequences of up to {x_BTF.shape[1]} steps gave a "
+                f"difference of {difference:g}. Look in the model's forward pass for a size or a "
+                f"value that becomes a Python number: the exporter freezes it. [export/mismatch]"
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def _difference(graph_BO: np.ndarray, network_BO: np.ndarray) -> float:
+    if graph_BO.shape != network_BO.shape:
+        return float("inf")
+    with np.errstate(invalid="ignore"):
+        scaled_BO = np.abs(graph_BO - network_BO) / np.maximum(1.0, np.abs(network_BO))
+    return float(scaled_BO.max(initial=0.0))

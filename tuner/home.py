@@ -1,0 +1,59 @@
+"""The one folder that holds all state: sweeps, the embedded MLflow store, its artifacts."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from tuner.errors import CommandError, Mistake
+
+SPEC = "spec.json"
+"""The frozen spec; a folder with one is a sweep."""
+
+
+class Home:
+    """Where sweeps live."""
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self.path = Path(path or os.environ.get("TUNER_HOME") or "sweeps").absolute()
+
+    def folder(self, name: str) -> Path:
+        """Folder of a sweep, existing or not."""
+        return self.path / name
+
+    def sweeps(self) -> list[str]:
+        """Names of all sweeps, newest first."""
+        found = [p.parent for p in self.path.glob(f"*/{SPEC}") if not p.parent.name.startswith(".")]
+        return [p.name for p in sorted(found, key=lambda p: p.stat().st_ctime, reverse=True)]
+
+    def existing(self, name: str) -> Path:
+        """Folder of an existing sweep.
+
+        Raises:
+            CommandError: there is none of this name.
+        """
+        names = self.sweeps()
+        if name in names:
+            return self.folder(name)
+        close = difflib.get_close_matches(name, names, n=1)
+        fix = (
+            f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names) or 'none'}."
+        )
+        raise CommandError(
+            Mistake(
+                code="sweep/unknown",
+                rule="NAME must be a sweep of this home",
+                where=str(self.path),
+                got=f"none called {name!r}",
+                fix=fix,
+            )
+        )
+
+    def tracking_uri(self, configured: str) -> str:
+        """Where runs go: what the spec says, else MLFLOW_TRACKING_URI, else SQLite in here."""
+        from tuner.tracking.uri import local_uri
+
+        if configured != "local":
+            return configured
+        return os.environ.get("MLFLOW_TRACKING_URI") or local_uri(self.path)

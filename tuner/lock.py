@@ -1,0 +1,55 @@
+"""One process at a time works on a sweep; the lock dies with its holder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuner.errors import CommandError, Mistake
+
+_FILE = "lock"
+
+
+@contextmanager
+def held(folder: Path, name: str) -> Iterator[None]:
+    """Holds the lock of a sweep's folder.
+
+    Raises:
+        CommandError: another process holds it.
+    """
+    with (folder / _FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(
+                Mistake(
+                    code="sweep/running",
+                    rule="a sweep must be run by one process at a time",
+                    where=f"the sweep {name!r}",
+                    got=f"it running as {holder(folder)}",
+                    fix="Wait for it, or stop that process; `tuner status` shows how far it is.",
+                )
+            ) from None
+        file.truncate(0)
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        file.flush()
+        yield
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds the lock of a folder, or None."""
+    try:
+        with (folder / _FILE).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                said = json.loads(file.read() or "{}")
+                return f"process {said.get('pid', '?')} on {said.get('host', '?')}"
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""Recurrent networks over padded batches that never see their padding; `build` is the door."""

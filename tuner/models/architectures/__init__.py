@@ -1,0 +1,1 @@
+"""Whole networks, one file each: a `Config` and `build(config, dropouts, shape)`."""

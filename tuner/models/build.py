@@ -1,0 +1,100 @@
+"""From a configuration to a network: the one public door of the models.
+
+A model of one's own is named by its import path, `package.module:ClassName`. It is a torch module
+that is built with `(config, shape)` and called with (x_BTF, lengths_B) → y_BO. Its settings, if it
+has any, are a nested `class Config(tuner.part.Config)`. Dropout and initial weights are its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import create_model
+
+from tuner import registry
+from tuner.errors import Mistake, SpecError
+from tuner.models.initialization import InitializationConfig, initialize
+from tuner.models.shape import ArchitectureConfig, Dropouts, Shape
+from tuner.part import Config
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@cache
+def architecture_config(name: str) -> type[ArchitectureConfig]:
+    """The configuration that an architecture takes; torch is imported for one's own only.
+
+    Raises:
+        registry.UnknownPart: no such part, module or class.
+    """
+    module = registry.get("architectures", name)
+    if ":" not in name:
+        config: type[ArchitectureConfig] = module.Config
+        return config
+    own: type[Config] = getattr(_own_class(name), "Config", Config)
+    bases: tuple[type[Config], ...] = (own, ArchitectureConfig)
+    # The name joins the settings, so that a trial's configuration alone can be rebuilt.
+    this_name: Any = Literal[name]
+    named = create_model(f"{name.partition(':')[2]}Config", __base__=bases, name=(this_name, name))
+    return cast("type[ArchitectureConfig]", named)
+
+
+def build(
+    model: ArchitectureConfig,
+    initialization: InitializationConfig,
+    dropouts: Dropouts,
+    shape: Shape,
+    seed: int,
+) -> nn.Module:
+    """The network of one trial, on the CPU: (x_BTF, lengths_B) → y_BO.
+
+    The weights follow from the arguments alone: torch's global random state is neither read nor
+    moved, and since they are drawn on the CPU, a GPU starts from the same ones.
+
+    Raises:
+        SpecError: a dropout or an initialization for an architecture that would ignore it.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if ":" in model.name:
+            _refuse_ignored(model.name, initialization, dropouts)
+            own: nn.Module = _own_class(model.name)(model, shape)
+            return own
+        part = registry.get("architectures", model.name)
+        module: nn.Module = part.build(model, dropouts, shape)
+        initialize(module, part.gates(model), initialization)
+        return module
+
+
+def _own_class(name: str) -> type[nn.Module]:
+    class_name = name.partition(":")[2]
+    own: type[nn.Module] | None = getattr(registry.get("architectures", name), class_name, None)
+    if own is None:
+        raise registry.UnknownPart("architectures", name, registry.names("architectures"))
+    return own
+
+
+def _refuse_ignored(name: str, initialization: InitializationConfig, dropouts: Dropouts) -> None:
+    given = {
+        **{
+            f"initialization/{k}": v
+            for k, v in initialization.model_dump(exclude_defaults=True).items()
+        },
+        **{f"regularization/{k}": v for k, v in asdict(dropouts).items() if v},
+    }
+    if given:
+        raise SpecError(
+            Mistake(
+                code="model/ignored",
+                rule=f"`{parameter}` shapes the shipped architectures, not a model of one's own",
+                where=f"a trial of `{name}`",
+                got=repr(value),
+                fix="Leave it out, or make it a setting of the model's own Config.",
+            )
+            for parameter, value in given.items()
+        )

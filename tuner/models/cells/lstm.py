@@ -1,0 +1,22 @@
+"""Long short-term memory with a forget gate (Gers, Schmidhuber and Cummins, 2000)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+GATES = (
+    "input",
+    "forget",
+    "cell",
+    "output",
+)
+
+
+def build(inputs: int, hidden_size: int) -> nn.RNNBase:
+    """One forward layer, batch first."""
+    from torch import nn
+
+    return nn.LSTM(inputs, hidden_size, batch_first=True)

@@ -1,0 +1,234 @@
+"""Tells everyone who listens how a sweep goes: tracker, learning curves, display."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from tuner.config import TrialConfig
+from tuner.context import trial_folder
+from tuner.data.card import DataCard
+from tuner.outcome import Outcome, State, outcome_from_json
+from tuner.results import curve
+from tuner.results.leaderboard import Leaderboard
+from tuner.results.live import Display, Progress, Running
+from tuner.search.study import Search
+from tuner.spec import SweepSpec
+from tuner.tracking.records import Status
+from tuner.tracking.tracker import Tracker
+from tuner.training import checkpoint
+
+SWEEP = "sweep"
+"""Key of the parent run."""
+
+_STATUS: Mapping[State, Status] = {
+    State.COMPLETE: "FINISHED",
+    State.PRUNED: "FINISHED",
+    State.TIMEOUT: "FINISHED",
+    State.DIVERGED: "FAILED",
+    State.INFEASIBLE: "FAILED",
+    State.FAILED: "FAILED",
+    State.KILLED: "KILLED",
+}
+_SAME_FAILURES = 3
+"""So many first trials that fail alike mean a mistake that all trials share."""
+
+_TRAINING = {
+    "train_loss": "train/loss",
+    "lr": "train/lr",
+    "rows_per_second": "train/rows_per_second",
+}
+
+
+class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
+    """The sweep's one listener in Tune; what it writes is found again after a crash."""
+
+    def __init__(
+        self, spec: SweepSpec, folder: Path, search: Search, tracker: Tracker, display: Display
+    ) -> None:
+        self._spec, self._folder = spec, folder
+        self._search, self._tracker, self._display = search, tracker, display
+        self._running: dict[int, Running] = {}
+        self._first: list[Outcome] = []
+        self._closed: set[int] = set()
+        self._states: Counter[State] = Counter()
+        self._best: tuple[int, float] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its own state, which is never read again."""
+        return {}
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the first trials all failed for one and the same reason."""
+        return (
+            len(self._first) == _SAME_FAILURES
+            and {outcome.state for outcome in self._first} == {State.FAILED}
+            and len({outcome.reason for outcome in self._first}) == 1
+        )
+
+    def open(self, card: DataCard) -> None:
+        """Opens the parent run, and closes what a crash left told but not recorded."""
+        spec = self._spec
+        self._tracker.run(
+            SWEEP,
+            spec.name,
+            None,
+            {
+                "task": spec.task["name"],
+                "metric": spec.metric,
+                "sampler": spec.search.sampler,
+                "scheduler": spec.search.scheduler,
+                "seed": spec.search.seed,
+                "workers": spec.resources.workers,
+            },
+            {"state": State.RUNNING.value},
+        )
+        self._tracker.artifact(SWEEP, self._folder / "spec.json")
+        self._tracker.artifact(SWEEP, self._folder / "data" / "card.json", "data")
+        digest = card.files[0].sha256[:36]
+        self._tracker.dataset(
+            SWEEP,
+            Path(card.files[0].path).name,
+            digest,
+            ", ".join(file.path for file in card.files),
+            schema=json.dumps({"features": list(card.features), "labels": list(card.labels)}),
+            profile=json.dumps({"sequences": card.num_sequences, "steps": card.num_steps}),
+        )
+        self.settle()
+
+    def settle(self) -> None:
+        """Closes the record of every trial that the study knows to be over."""
+        for record in self._search.records():
+            if record.outcome is None or record.number in self._closed:
+                continue
+            state = record.outcome.state.value
+            if self._tracker.is_over(_key(record.number), "state", state):
+                self._count(record.number, record.outcome)
+            else:
+                self._open_trial(record.number, record.values)
+                self._close_trial(record.number, record.outcome, shown=False)
+
+    def close(self, board: Leaderboard) -> None:
+        """Closes the parent run with the result of the sweep."""
+        best, default = board.best, board.default
+        figures = {f"baseline/{b.name}": b.validation for b in board.baselines}
+        tags = {"state": "FINISHED", "trials": json.dumps(board.counts())}
+        if best is not None and best.value is not None:
+            figures["best/value"] = best.value
+            figures |= {f"best/{name}": value for name, value in best.metrics.items()}
+            tags["best_trial"] = str(best.number)
+            if best.test is not None:
+                figures[f"test/{board.metric}"] = best.test
+        if default is not None and default.value is not None:
+            figures["default/value"] = default.value
+        for row in board.rows:
+            if row.test is not None:
+                self._tracker.best(_key(row.number), {f"test/{board.metric}": row.test})
+        self._tracker.best(SWEEP, {_legal(name): value for name, value in figures.items()})
+        self._tracker.tags(SWEEP, tags)
+        self._tracker.artifact(SWEEP, self._folder / "leaderboard.csv")
+        self._tracker.end(SWEEP, "FINISHED")
+
+    def abandon(self, status: Status) -> None:
+        """Closes every open run of a sweep that stops before its end; resume opens them again."""
+        for key in reversed(self._tracker.open_keys()):
+            self._tracker.tags(key, {"state": status})
+            self._tracker.end(key, status)
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        number = trial.config["number"]
+        self._open_trial(number, trial.config["values"])
+        self._display.progress(self._progress())
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        number: int = result["number"]
+        if values := result.get("curve"):
+            epoch: int = result["epoch"]
+            named = {_TRAINING.get(n, f"validation/{n}"): value for n, value in values.items()}
+            self._tracker.metrics(_key(number), epoch, named)
+            curve.append(self._folder / trial_folder(number), epoch, named)
+            known = self._running[number]
+            self._running[number] = Running(
+                number=number, epoch=epoch, epochs=known.epochs, best=result["best"]
+            )
+        told = result.get("outcome")
+        outcome = outcome_from_json(told) if told else self._search.outcome(number)
+        if outcome is not None:
+            self._close_trial(number, outcome)
+        else:
+            self._display.progress(self._progress())
+
+    def _open_trial(self, number: int, values: Mapping[str, Any]) -> None:
+        config = TrialConfig.from_values(values, self._spec.task)
+        kind = {"kind": "default"} if number == 0 else {}
+        self._tracker.run(
+            _key(number),
+            f"trial-{number:04d}",
+            SWEEP,
+            config.to_values(),
+            {"state": State.RUNNING.value, "trial": str(number), **kind},
+        )
+        self._running[number] = Running(
+            number=number, epoch=0, epochs=config.training.epochs, best=None
+        )
+
+    def _close_trial(self, number: int, outcome: Outcome, *, shown: bool = True) -> None:
+        self._count(number, outcome)
+        key, folder = _key(number), self._folder / trial_folder(number)
+        figures = {f"best/{name}": value for name, value in outcome.metrics.items()}
+        figures |= {"epochs": outcome.epochs, "seconds": outcome.seconds}
+        if outcome.best_epoch is not None:
+            figures["best/epoch"] = outcome.best_epoch
+        self._tracker.best(key, {_legal(name): value for name, value in figures.items()})
+        self._tracker.tags(key, {"state": outcome.state.value, "reason": outcome.reason})
+        if columns := curve.read(folder):
+            shown_names = [f"validation/{self._spec.metric}", "train/loss"]
+            title = f"{self._spec.name}, trial {number}: {outcome.state}"
+            curve.draw(folder, columns, shown_names, title)
+            self._tracker.artifact(key, folder / curve.CURVE)
+            self._tracker.artifact(key, folder / curve.PICTURE)
+        if (folder / "error.txt").exists():
+            self._tracker.artifact(key, folder / "error.txt")
+        self._tracker.end(key, _STATUS[outcome.state])
+        checkpoint.delete_epochs(folder)
+        if shown:
+            self._display.ended(number, outcome, self._progress())
+
+    def _count(self, number: int, outcome: Outcome) -> None:
+        self._closed.add(number)
+        self._running.pop(number, None)
+        self._states[outcome.state] += 1
+        if len(self._first) < _SAME_FAILURES:
+            self._first.append(outcome)
+        if not outcome.usable or outcome.value is None:
+            return
+        sign = 1 if self._spec.maximize else -1
+        if self._best is None or sign * outcome.value > sign * self._best[1]:
+            self._best = (number, outcome.value)
+
+    def _progress(self) -> Progress:
+        return Progress(
+            metric=self._spec.metric,
+            total=self._spec.search.trials,
+            states=dict(self._states),
+            best=self._best,
+            running=tuple(self._running.values()),
+            problem=self._tracker.problem,
+        )
+
+
+def _key(number: int) -> str:
+    return f"trial-{number:04d}"
+
+
+def _legal(name: str) -> str:
+    """A metric's name in the letters that MLflow takes."""
+    return "".join(c if c.isalnum() or c in "/_-. " else "_" for c in name)

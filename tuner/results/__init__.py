@@ -1,0 +1,1 @@
+"""What people look at: the leaderboard, the live display, learning curves, the plan."""

@@ -1,0 +1,457 @@
+"""The only reader of a spec file: reports every mistake at once, creates nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+import search_spaces
+from search_spaces import Space, SpaceError, SpaceErrors
+from tuner import document, registry
+from tuner.config import Refusal, TrialConfig, ValuesRefused, refusals_of
+from tuner.data.config import DataConfig, Folds
+from tuner.document import Document, Place
+from tuner.errors import Mistake, SpecError
+from tuner.part import Config
+from tuner.search.config import SearchConfig
+from tuner.spec import SweepSpec
+from tuner.spec_file import ResourcesConfig, SpecFile, TrackingConfig
+
+_SECRET = re.compile(r"(password|passwd|secret|token|api_?key|credential)", re.IGNORECASE)
+_HALVING = {"asha", "hyperband"}
+
+
+def load(
+    path: Path, *, settings: Iterable[str] = (), name: str | None = None, **search: Any
+) -> SweepSpec:
+    """Reads and checks a spec file.
+
+    Args:
+        path: of the YAML file.
+        settings: `path=value` texts that replace what the file says; `search/trials=5` and the
+            like reach the spec's sections, any other path overrides the space.
+        name: replaces the file's `name`.
+        search: replaces fields of the file's `search`, such as `trials=5`; None leaves them.
+
+    Raises:
+        SpecError: every mistake that can be found without opening the data.
+    """
+    read = document.read(path)
+    registry.search_in(path.parent.resolve())
+    mistakes: list[Mistake] = []
+    if isinstance(read.data, dict):
+        mistakes += _apply(read, settings)
+        if name is not None:
+            _put(read, ("name",), name, "--name")
+        for key, value in search.items():
+            if value is not None:
+                _put(read, ("search", key), value, f"--{key}")
+    return _Reader(read, path.parent, mistakes).spec()
+
+
+class _Reader:
+    """One pass over one document, gathering mistakes."""
+
+    def __init__(self, read: Document, folder: Path, mistakes: list[Mistake]) -> None:
+        self.read, self.folder, self.mistakes = read, folder, mistakes
+        self.warnings: list[Mistake] = []
+
+    def spec(self) -> SweepSpec:
+        self._refuse_secrets(self.read.data, ())
+        file = self._file()
+        raw = self.read.data if isinstance(self.read.data, dict) else {}
+        task = self._task(raw.get("task"))
+        space = self._space(raw, task) if task else None
+        if space is not None and task is not None:
+            self._check_values(space, task)
+        if file is None or task is None or space is None:
+            raise SpecError(self.mistakes)
+        metric, maximize = self._metric(file.search, task)
+        self._check_search(file, space, task)
+        if self.mistakes:
+            raise SpecError(self.mistakes)
+        return SweepSpec(
+            name=file.name,
+            task=task,
+            data=file.data,
+            space=space,
+            search=file.search,
+            resources=file.resources,
+            tracking=file.tracking,
+            metric=metric,
+            maximize=maximize,
+            root=self.folder.resolve(),
+            warnings=self.warnings,
+        )
+
+    def _file(self) -> SpecFile | None:
+        try:
+            return SpecFile.model_validate(self.read.data)
+        except ValidationError as invalid:
+            self.mistakes += _located(invalid, self.read)
+            return None
+
+    def _task(self, given: Any) -> dict[str, Any] | None:
+        options = {"name": given} if isinstance(given, str) else given
+        if not isinstance(options, dict) or not isinstance(options.get("name"), str):
+            if isinstance(options, dict):
+                self._add(
+                    "task", "`task` must name a task", repr(given), _known("tasks"), ("task",)
+                )
+            return None
+        try:
+            module = registry.get("tasks", options["name"])
+        except registry.UnknownPart as unknown:
+            near = f"Did you mean `{unknown.nearest}`? " if unknown.nearest else ""
+            self._add(
+                "unknown-part",
+                "`task` must be a known task or an import path",
+                repr(unknown.name),
+                f"{near}{_known('tasks')}",
+                ("task",),
+            )
+            return None
+        try:
+            checked: dict[str, Any] = module.Config(**options).model_dump()
+            return checked
+        except ValidationError as invalid:
+            for refusal in refusals_of(invalid, "task/", module.Config):
+                self._refuse(refusal, ("task", refusal.path.removeprefix("task/")))
+            return None
+
+    def _space(self, raw: dict[str, Any], task: dict[str, Any]) -> Space | None:
+        given = raw.get("space")
+        try:
+            space = self._base_space(given, task)
+        except SpaceErrors as wrong:
+            self._add_space_errors(wrong, ("space",), inline=isinstance(given, dict))
+            space = self._without_broken(given, wrong) if isinstance(given, dict) else None
+        if space is None:
+            return None
+        if space.task and space.task != task["name"]:
+            self._add(
+                "space-task",
+                f"the space must be made for the task {task['name']}",
+                f"one for {space.task}",
+                f"Take another space, or `space: {task['name']}`.",
+                ("space",),
+            )
+        domains = raw.get("override") or {}
+        if not isinstance(domains, dict):
+            return space
+        try:
+            space = space.override(domains)
+        except SpaceErrors as wrong:
+            self._add_space_errors(wrong, ("override",), inline=True)
+            broken = {error.path[0] for error in wrong.errors if error.path}
+            sound = {path: raw for path, raw in domains.items() if path not in broken}
+            try:
+                space = space.override(sound)
+            except SpaceErrors:
+                return None
+        for warning in space.warnings:
+            self.warnings.append(self._space_mistake(warning, ("override",)))
+        return space
+
+    def _without_broken(self, given: dict[str, Any], wrong: SpaceErrors) -> Space | None:
+        """What is left of a space in full, so that its other mistakes are told in the same go."""
+        parameters = given.get("parameters")
+        if not isinstance(parameters, dict):
+            return None
+        broken = {error.path[1] for error in wrong.errors if len(error.path) > 1}
+        sound = {path: raw for path, raw in parameters.items() if path not in broken}
+        try:
+            return Space.parse(given | {"parameters": sound}, search_spaces.load)
+        except SpaceErrors:
+            return None
+
+    def _base_space(self, given: Any, task: dict[str, Any]) -> Space | None:
+        if isinstance(given, dict):
+            return Space.parse(given, search_spaces.load)
+        name = given if isinstance(given, str) else task["name"]
+        file = self.folder / name
+        if file.suffix in (".yaml", ".yml"):
+            return Space.parse(document.read(file).data, search_spaces.load)
+        if name not in search_spaces.names():
+            close = difflib.get_close_matches(name, search_spaces.names(), n=1)
+            near = f"Did you mean `{close[0]}`? " if close else ""
+            self._add(
+                "unknown-space",
+                "`space` must be a ready-made space, a YAML file, or a space in full",
+                repr(name),
+                f"{near}Ready-made: {', '.join(search_spaces.names())}.",
+                ("space",),
+            )
+            return None
+        return search_spaces.load(name)
+
+    def _check_values(self, space: Space, task: dict[str, Any]) -> None:
+        """Every end of every domain in every branch must be something that its part takes."""
+        seen: set[str] = set()
+        for values, path in space.corners():
+            try:
+                TrialConfig.from_values(values, task)
+            except ValuesRefused as refused:
+                for refusal in refused.refusals:
+                    key = f"{refusal.path} {refusal.rule} {refusal.got}"
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    self._refuse(refusal, self._place_of(refusal.path, path))
+
+    def _place_of(self, path: str, tested: str) -> Place:
+        for place in (("override", path), ("space", "parameters", path), ("override", tested)):
+            if place in self.read.lines or place in self.read.replaced:
+                return place
+        return ("space",)
+
+    def _metric(self, search: SearchConfig, task: dict[str, Any]) -> tuple[str, bool]:
+        metrics: dict[str, Literal["minimize", "maximize"]] = registry.get(
+            "tasks", task["name"]
+        ).METRICS
+        metric = search.metric or next(iter(metrics))
+        if metric not in metrics:
+            close = difflib.get_close_matches(metric, metrics, n=1)
+            near = f"Did you mean `{close[0]}`? " if close else ""
+            self._add(
+                "unknown-metric",
+                f"`search/metric` must be a validation metric of {task['name']}",
+                repr(metric),
+                f"{near}Known: {', '.join(metrics)}.",
+                ("search", "metric"),
+            )
+            return metric, True
+        if search.direction and search.direction != metrics[metric]:
+            self._add(
+                "direction",
+                f"`search/direction` must be the metric's own: {metric} is to {metrics[metric]}",
+                search.direction,
+                "Leave it out.",
+                ("search", "direction"),
+            )
+        return metric, metrics[metric] == "maximize"
+
+    def _check_search(self, file: SpecFile, space: Space, task: dict[str, Any]) -> None:
+        search, resources = file.search, file.resources
+        ends = {p: param.domain.ends() for p, param in space.parameters.items()}
+        if self.mistakes:
+            return
+        defaults = TrialConfig.from_values(space.defaults(), task)
+        epochs = min(
+            [int(e) for e in ends.get("training/epochs", [])] or [defaults.training.epochs]
+        )
+        if search.scheduler != "none" and search.grace > epochs:
+            self._add(
+                "grace",
+                "`search/grace` must be at most `training/epochs`",
+                f"{search.grace} with {epochs} epochs",
+                "Lower it, or set `search/scheduler: none`.",
+                ("search", "grace"),
+            )
+        batches = [int(b) for b in ends.get("training/batch_size", [])]
+        smallest = min(batches or [defaults.training.batch_size])
+        if smallest < resources.workers:
+            self._add(
+                "batch",
+                "`training/batch_size` must be at least `resources/workers`",
+                f"{smallest} with {resources.workers} workers",
+                "Raise the batch size or take fewer workers.",
+                self._place_of("training/batch_size", "training/batch_size"),
+            )
+        if isinstance(file.data.validation, Folds) and task["name"] == "forecasting":
+            self._add(
+                "folds",
+                "`data/validation` of a forecast must be a span or a share: folds would let the "
+                "future explain the past",
+                f"{file.data.validation.folds} folds",
+                "Give {after: TIME}, or a share such as 0.2 for the last part.",
+                ("data", "validation"),
+            )
+        if search.sampler == "grid":
+            size = sum(1 for _ in _at_most(space.grid(search.grid_points), search.trials + 1))
+            if size > search.trials:
+                self._add(
+                    "grid",
+                    "`search/trials` must hold the whole grid",
+                    f"{search.trials} trials for more grid points",
+                    "Raise it, lower `search/grid_points`, or fix some parameters.",
+                    ("search", "trials"),
+                )
+        self._warn(file, space, ends)
+
+    def _warn(self, file: SpecFile, space: Space, ends: Mapping[str, Sequence[Any]]) -> None:
+        names = [str(name) for name in ends.get("schedule/name", ["constant"])]
+        slow = [n for n in names if not registry.get("schedules", n).ANYTIME]
+        if file.search.scheduler in _HALVING and slow:
+            self.warnings.append(
+                self._mistake(
+                    "schedule",
+                    "a schedule should be an anytime one where trials are stopped early",
+                    ", ".join(slow),
+                    "Their rate falls at the end of the full budget, which most trials never see: "
+                    "take constant or exponential, or `search/scheduler: none`.",
+                    self._place_of("schedule/name", "schedule/name"),
+                )
+            )
+        layers = [int(n) for n in ends.get("model/layers", [1])]
+        dropout = space.parameters.get("regularization/dropout")
+        if layers == [1] and dropout is not None and dropout.domain.size != 1:
+            self.warnings.append(
+                self._mistake(
+                    "dropout",
+                    "`regularization/dropout` works between layers and before the head",
+                    "it with one layer",
+                    "Only the head's input is dropped; `model/layers` above 1 gives it more to do.",
+                    self._place_of("regularization/dropout", "regularization/dropout"),
+                )
+            )
+
+    def _refuse_secrets(self, data: Any, place: Place) -> None:
+        if isinstance(data, dict):
+            for key, value in data.items():
+                if _SECRET.search(key) and place[:1] != ("override",):
+                    self._add(
+                        "secret",
+                        "a spec must not hold credentials: it is copied to the tracking server",
+                        f"the key `{key}`",
+                        "Give it in the environment, as MLFLOW_TRACKING_TOKEN and the like.",
+                        (*place, key),
+                    )
+                self._refuse_secrets(value, (*place, key))
+        elif isinstance(data, list):
+            for index, value in enumerate(data):
+                self._refuse_secrets(value, (*place, index))
+
+    def _add_space_errors(self, wrong: SpaceErrors, place: Place, *, inline: bool) -> None:
+        for error in wrong.errors:
+            self.mistakes.append(self._space_mistake(error, place if inline else ("space",)))
+
+    def _space_mistake(self, error: SpaceError, place: Place) -> Mistake:
+        return Mistake(
+            code=error.code,
+            rule=error.rule,
+            where=self.read.where((*place, *error.path)),
+            got=error.got,
+            fix=error.fix,
+        )
+
+    def _mistake(self, code: str, rule: str, got: str, fix: str, place: Place) -> Mistake:
+        return Mistake(
+            code=f"spec/{code}", rule=rule, where=self.read.where(place), got=got, fix=fix
+        )
+
+    def _add(self, code: str, rule: str, got: str, fix: str, place: Place) -> None:
+        self.mistakes.append(self._mistake(code, rule, got, fix, place))
+
+    def _refuse(self, refusal: Refusal, place: Place) -> None:
+        self.mistakes.append(
+            Mistake(
+                code=refusal.code,
+                rule=refusal.rule,
+                where=self.read.where(place),
+                got=refusal.got,
+                fix=refusal.fix,
+            )
+        )
+
+
+def _known(kind: str) -> str:
+    return f"Known: {', '.join(registry.names(kind))}."
+
+
+def _at_most(values: Iterable[Any], count: int) -> Iterable[Any]:
+    return (value for value, _ in zip(values, range(count), strict=False))
+
+
+_CONFIGS: dict[str, type[Config]] = {
+    "data": DataConfig,
+    "search": SearchConfig,
+    "resources": ResourcesConfig,
+    "tracking": TrackingConfig,
+}
+
+
+def _located(invalid: ValidationError, read: Document) -> list[Mistake]:
+    """Pydantic's errors with the lines they stand on; what concerns a section speaks for it."""
+    found = []
+    for error in invalid.errors():
+        # Names of union members stand among the keys; they are no place in the file.
+        place = tuple(step for step in error["loc"] if not _is_member(step))
+        config: type[Config] = SpecFile
+        if len(place) > 1:
+            config = _CONFIGS.get(str(place[0]), SpecFile)
+        inner = ValidationError.from_exception_data(
+            "spec", [_again(error, place[1:] if config is not SpecFile else place)]
+        )
+        prefix = f"{place[0]}/" if config is not SpecFile else ""
+        for refusal in refusals_of(inner, prefix, config):
+            found.append(
+                Mistake(
+                    code=refusal.code,
+                    rule=refusal.rule if refusal.path else refusal.rule.replace("`` ", ""),
+                    where=read.where(place),
+                    got=refusal.got,
+                    fix=refusal.fix,
+                )
+            )
+    return found
+
+
+def _is_member(step: object) -> bool:
+    return isinstance(step, str) and (step in _MEMBERS or "[" in step)
+
+
+_MEMBERS = {"files", "share", "span", "folds"}
+
+
+def _again(error: Any, place: Place) -> Any:
+    """One of pydantic's errors under another place."""
+    from pydantic_core import InitErrorDetails, PydanticCustomError
+
+    known = {"extra_forbidden", "missing"}
+    kind: Any = error["type"]
+    if kind not in known:
+        message = error["msg"].replace("{", "{{").replace("}", "}}")
+        kind = PydanticCustomError(error["type"], message.replace("{{", "{").replace("}}", "}"))
+    return InitErrorDetails(type=kind, loc=place, input=error["input"])
+
+
+def _apply(read: Document, settings: Iterable[str]) -> list[Mistake]:
+    """Puts `--set` values into the document; gives those that cannot be understood."""
+    mistakes = []
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        section, _, key = path.partition("/")
+        if not equals or not key:
+            mistakes.append(
+                Mistake(
+                    code="command/set",
+                    rule="--set must be PATH=VALUE",
+                    where="--set",
+                    got=repr(setting),
+                    fix="Write such as --set model/hidden_size=64 or --set search/seed=1.",
+                )
+            )
+            continue
+        value = document.parse(text, "--set").data if text.strip() else ""
+        known = _CONFIGS.get(section)
+        if known is not None and key in known.model_fields:
+            _put(read, (section, key), value, "--set")
+        else:
+            _put(read, ("override", path), value, "--set")
+    return mistakes
+
+
+def _put(read: Document, place: tuple[str, ...], value: Any, origin: str) -> None:
+    inner = read.data
+    for key in place[:-1]:
+        if not isinstance(inner.get(key), dict):
+            inner[key] = {}
+        inner = inner[key]
+    inner[place[-1]] = value
+    read.replaced[place] = origin

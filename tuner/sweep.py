@@ -1,0 +1,478 @@
+"""Run and resume: joins spec, data, search, lanes and tracking into one sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from cluster.connect import connected, local_capacity, set_environment
+from cluster.plan import Capacity, Plan, Refused, Resources, plan
+from tuner import lock
+from tuner.context import Context
+from tuner.errors import CommandError, InputError, Interrupted, Mistake, PlanError, SweepFailed
+from tuner.files import write_text
+from tuner.home import SPEC, Home
+from tuner.outcome import State
+from tuner.results.leaderboard import Leaderboard
+from tuner.results.live import Display, Silent
+from tuner.results.tables import to_csv
+from tuner.spec import SweepSpec, differences
+from tuner.spec_reader import load
+
+if TYPE_CHECKING:
+    from tuner.search.records import TrialRecord
+
+_BUDGET = "budget.json"
+_FINISHED = "finished.json"
+_BASELINES = "baselines.json"
+_FINALS = "finals.json"
+
+FLUSH_SECONDS = 60.0
+"""How long the end of a sweep waits for the tracking server."""
+
+
+class Sweep:
+    """One sweep in its folder; made by `from_file` or `open`."""
+
+    def __init__(self, spec: SweepSpec, home: Home) -> None:
+        self.spec, self.home = spec, home
+        self.folder = home.folder(spec.name)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str,
+        *,
+        home: Path | str | None = None,
+        settings: Sequence[str] = (),
+        name: str | None = None,
+        trials: int | None = None,
+        hours: float | None = None,
+    ) -> Sweep:
+        """Reads and checks a spec; creates nothing.
+
+        Raises:
+            SpecError: every mistake of the spec.
+            CommandError: a sweep of this name exists and was interrupted, runs, or differs.
+        """
+        spec = load(Path(path), settings=settings, name=name, trials=trials, hours=hours)
+        sweep = cls(spec, Home(home))
+        sweep._refuse_other()
+        return sweep
+
+    @classmethod
+    def open(cls, name: str, *, home: Path | str | None = None) -> Sweep:
+        """A sweep that exists.
+
+        Raises:
+            CommandError: there is none of this name, or it was made by a newer version.
+        """
+        place = Home(home)
+        folder = place.existing(name)
+        spec = SweepSpec.from_data(json.loads((folder / SPEC).read_text(encoding="utf-8")))
+        if (folder / _BUDGET).exists():
+            spec = spec.with_budget(**json.loads((folder / _BUDGET).read_text(encoding="utf-8")))
+        return cls(spec, place)
+
+    @property
+    def finished(self) -> bool:
+        """Whether its budget is spent and its final models are scored."""
+        return (self.folder / _FINISHED).exists()
+
+    @property
+    def status(self) -> str:
+        """`new`, `running`, `interrupted` or `finished`."""
+        if not (self.folder / SPEC).exists():
+            return "new"
+        if lock.holder(self.folder):
+            return "running"
+        return "finished" if self.finished else "interrupted"
+
+    @property
+    def context(self) -> Context:
+        """What its trials share."""
+        return Context(
+            resources=resources(self.spec),
+            folder=str(self.folder),
+            task=self.spec.task,
+            metric=self.spec.metric,
+            maximize=self.spec.maximize,
+            parts=(str(self.spec.root),),
+        )
+
+    def run(self, display: Display | None = None, *, offline: bool = False) -> Leaderboard:
+        """Prepares the data, trains all trials, scores the final models.
+
+        Raises:
+            InputError: data, machines or tracking cannot serve this sweep; nothing was created.
+            SweepFailed: no trial gave a usable model.
+            Interrupted: by a signal; `resume` goes on.
+        """
+        if self.status != "new":
+            self._refuse_other()
+            return self.leaderboard()
+        display = display or Silent()
+        self._refuse_machine()
+        self._refuse_tracking(offline)
+        self._create(display)
+        return self._work(display, offline)
+
+    def resume(
+        self,
+        display: Display | None = None,
+        *,
+        more_trials: int | None = None,
+        hours: float | None = None,
+        offline: bool = False,
+    ) -> Leaderboard:
+        """Goes on after an interruption, or with a larger budget.
+
+        Raises:
+            CommandError: another process runs it.
+            DataError: the data changed since the sweep began.
+            SweepFailed, Interrupted: as `run`.
+        """
+        if self.finished and not more_trials:
+            return self.leaderboard()
+        self._refuse_machine()
+        self._refuse_tracking(offline)
+        self._refuse_changed_data()
+        with lock.held(self.folder, self.spec.name):
+            if more_trials or hours:
+                total = self.spec.search.trials + (more_trials or 0)
+                self.spec = self.spec.with_budget(trials=total, hours=hours)
+                budget = {"trials": total, "hours": self.spec.search.hours}
+                write_text(self.folder / _BUDGET, json.dumps(budget))
+            (self.folder / _FINISHED).unlink(missing_ok=True)
+        return self._work(display or Silent(), offline)
+
+    def leaderboard(self) -> Leaderboard:
+        """The trials as they stand, ranked on validation data."""
+        from tuner.search.study import Search
+
+        search = Search(*self._search_arguments(), read_only=True)
+        try:
+            return self._board(search.records())
+        finally:
+            search.close()
+
+    def _board(self, records: Sequence[TrialRecord]) -> Leaderboard:
+        return Leaderboard.of(
+            self.spec,
+            records,
+            baselines=_read(self.folder / _BASELINES, {}),
+            finals=_read(self.folder / _FINALS, {}),
+        )
+
+    def export(self, to: Path, *, trial: int | None = None) -> str:
+        """Writes a model as a bundle, proven equal to the trained one; gives what to print.
+
+        Raises:
+            CommandError: no such trial, none that is usable, or a folder that is something else.
+            ExportMismatch: the exported model does not equal the trained one.
+        """
+        from tuner.export.model import export_model
+
+        return export_model(self, to, trial)
+
+    def sync(self) -> str:
+        """Delivers what the tracking server has not got yet."""
+        from tuner.tracking.sync import sync
+
+        uri = self.home.tracking_uri(self.spec.tracking.uri)
+        with lock.held(self.folder, self.spec.name):
+            problem = sync(self.folder, uri)
+        return problem or f"everything of {self.spec.name!r} is delivered"
+
+    def _work(self, display: Display, offline: bool) -> Leaderboard:
+        """Connect, search, score; every way out leaves the folder ready for `resume`."""
+        set_environment()
+        from tuner.record import Recorder
+        from tuner.search.study import Search
+        from tuner.tracking.tracker import Tracker
+
+        began = time.monotonic()
+        with lock.held(self.folder, self.spec.name):
+            uri = None if offline else self.home.tracking_uri(self.spec.tracking.uri)
+            tracker = Tracker(uri, self.spec.name, self.folder)
+            tracker.start()
+            search = Search(*self._search_arguments())
+            recorder = Recorder(self.spec, self.folder, search, tracker, display)
+            context = self.context
+            try:
+                recorder.open(self._card())
+                display.message("starting Ray")
+                with connected() as nodes, _signals(self.spec.name):
+                    lanes = planned(self.spec, nodes)
+                    display.message(f"training on {lanes}")
+                    self._search(search, recorder, context, lanes.lanes, began)
+                    self._score(search, context, display)
+                board = self._board(search.records())
+                write_text(self.folder / "leaderboard.csv", to_csv(board))
+                recorder.close(board)
+                display.message("delivering to MLflow")
+                tracker.flush(FLUSH_SECONDS)
+            except BaseException as stopped:
+                recorder.abandon("KILLED" if isinstance(stopped, Interrupted) else "FAILED")
+                raise
+            finally:
+                search.close()
+                tracker.close(5.0)
+            write_text(self.folder / _FINISHED, json.dumps({"seconds": time.monotonic() - began}))
+        return board
+
+    def _search(self, search: Any, recorder: Any, context: Any, lanes: int, began: float) -> None:
+        """Runs Tune until the budget is spent."""
+        # Under any search algorithm Tune prepares one trial at a time, which leaves lanes idle.
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)
+        from ray import tune
+
+        from tuner.search.tune import TuneScheduler, TuneSearcher
+        from tuner.trainable import LaneTrainable
+
+        hours = self.spec.search.hours
+        deadline = None if hours is None else began + 3600 * hours
+
+        def is_over() -> bool:
+            return deadline is not None and time.monotonic() > deadline
+
+        searcher = TuneSearcher(
+            search, self.spec.search.trials, lambda: is_over() or recorder.hopeless
+        )
+        trainable = tune.with_resources(
+            tune.with_parameters(LaneTrainable, context=context),
+            tune.PlacementGroupFactory(context.resources.bundles()),
+        )
+        scratch = self.folder / "tune"
+        try:
+            tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=TuneScheduler(search, searcher, is_over),
+                    num_samples=-1,
+                    max_concurrent_trials=lanes,
+                    reuse_actors=True,
+                    trial_name_creator=_trial_name,
+                    trial_dirname_creator=_trial_name,
+                ),
+                run_config=tune.RunConfig(
+                    name="state",
+                    storage_path=str(scratch),
+                    callbacks=[recorder],
+                    failure_config=tune.FailureConfig(max_failures=3),
+                    verbose=0,
+                ),
+            ).fit()
+        finally:
+            # Tune's own state is disposable: the study and the checkpoints are the truth.
+            shutil.rmtree(scratch, ignore_errors=True)
+        recorder.settle()
+        if not any(r.outcome and r.outcome.usable for r in search.records()):
+            raise SweepFailed(_why_all_failed(search.records()))
+
+    def _score(self, search: Any, context: Any, display: Display) -> None:
+        """Scores the winner and the default on the test split, once each for all time."""
+        from tuner.final import score
+
+        card = self._card()
+        records = search.records()
+        best = self._board(records).best
+        assert best is not None
+        known: dict[str, dict[str, float]] = _read(self.folder / _FINALS, {})
+        for record in records:
+            usable = record.outcome is not None and record.outcome.usable
+            if not usable or record.number not in {best.number, 0} or str(record.number) in known:
+                continue
+            display.message(f"making the final model of trial {record.number}")
+            known[str(record.number)] = score(
+                context,
+                record,
+                folds=card.num_folds > 0,
+                has_test=card.num_sequences.get("test", 0) > 0,
+            )
+            write_text(self.folder / _FINALS, json.dumps(known, indent=1))
+
+    def _create(self, display: Display) -> None:
+        """Makes the sweep's folder in one rename, so that a mistake in the data leaves nothing."""
+        from tuner import registry
+        from tuner.baselines import baselines
+        from tuner.data.prepare import prepare
+
+        module = registry.get("tasks", self.spec.task["name"])
+        temporary = self.home.path / f".{self.spec.name}-{os.getpid()}"
+        made_home = not self.home.path.exists()
+        try:
+            display.message("preparing the data")
+            temporary.mkdir(parents=True)
+            card = prepare(
+                self.spec.data,
+                module.data(module.Config(**self.spec.task)),
+                self.spec.root,
+                temporary / "data",
+                self.spec.search.seed,
+            )
+            for warning in [*map(str, self.spec.warnings), *card.warnings]:
+                display.warning(warning)
+            found = baselines(self.spec, temporary / "data")
+            (temporary / "trials").mkdir()
+            write_text(temporary / _BASELINES, json.dumps(found, indent=1))
+            write_text(temporary / SPEC, json.dumps(self.spec.to_data(), indent=1))
+            temporary.rename(self.folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if made_home:
+                self.home.path.rmdir()
+            raise
+
+    def _refuse_other(self) -> None:
+        """A sweep of this name must be this sweep, finished."""
+        if self.status == "new":
+            if self.folder.exists():
+                raise CommandError(
+                    Mistake(
+                        code="sweep/folder",
+                        rule="a sweep's folder must be new",
+                        where=str(self.folder),
+                        got="something that is not a sweep",
+                        fix="Move it away, or take another `--name`.",
+                    )
+                )
+            return
+        frozen = json.loads((self.folder / SPEC).read_text(encoding="utf-8"))
+        name = self.spec.name
+        if changed := differences(frozen, json.loads(json.dumps(self.spec.to_data()))):
+            raise CommandError(
+                Mistake(
+                    code="sweep/changed",
+                    rule=f"the sweep {name!r} must be run with the spec it began with",
+                    where="the spec",
+                    got="; ".join(changed[:10]),
+                    fix="Take another `--name`; for more trials, "
+                    f"`tuner resume {name} --trials +N`.",
+                )
+            )
+        if self.status == "running":
+            with lock.held(self.folder, name):
+                return
+        if self.status == "interrupted":
+            raise CommandError(
+                Mistake(
+                    code="sweep/interrupted",
+                    rule="an interrupted sweep must be resumed",
+                    where=f"the sweep {name!r}",
+                    got="the same spec again",
+                    fix=f"Run `tuner resume {name}`.",
+                )
+            )
+
+    def _refuse_machine(self) -> None:
+        """A cluster's nodes are only known once it is joined; this machine's are known now."""
+        if not os.environ.get("RAY_ADDRESS"):
+            planned(self.spec)
+
+    def _refuse_tracking(self, offline: bool) -> None:
+        from tuner.tracking.uri import check_uri, reachable
+
+        uri = self.home.tracking_uri(self.spec.tracking.uri)
+        mistakes = check_uri(uri)
+        if not mistakes and not offline and not uri.startswith("sqlite"):
+            mistakes = [m for m in [reachable(uri)] if m is not None]
+        if mistakes:
+            raise InputError(mistakes)
+
+    def _refuse_changed_data(self) -> None:
+        from tuner.data.prepare import changed_files
+        from tuner.errors import DataError
+
+        if mistakes := changed_files(self._card(), self.spec.root):
+            raise DataError(mistakes)
+
+    def _card(self) -> Any:
+        from tuner.data.card import DataCard
+
+        return DataCard.loads((self.folder / "data" / "card.json").read_text(encoding="utf-8"))
+
+    def _search_arguments(self) -> tuple[Any, ...]:
+        spec = self.spec
+        direction = "maximize" if spec.maximize else "minimize"
+        return spec.space, spec.search, self.folder, direction, spec.max_epochs
+
+
+def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
+    """The lanes of a sweep, on this machine unless nodes are named.
+
+    Raises:
+        PlanError: not even one lane fits.
+    """
+    try:
+        return plan(nodes or local_capacity(), resources(spec))
+    except Refused as refused:
+        raise PlanError(
+            Mistake(
+                code="plan/impossible",
+                rule=refused.rule,
+                where="resources",
+                got=refused.got,
+                fix=refused.fix,
+            )
+        ) from None
+
+
+def resources(spec: SweepSpec) -> Resources:
+    """What one trial takes, in the cluster's terms."""
+    return Resources(**spec.resources.model_dump())
+
+
+@contextmanager
+def _signals(name: str) -> Iterator[None]:
+    """Turns the first SIGINT or SIGTERM into `Interrupted`; the second one ends at once.
+
+    To be entered after Ray's start, which installs a handler of its own.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda n, f: os._exit(128 + n))
+        raise Interrupted(f"interrupted; `tuner resume {name}` goes on", number)
+
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for each in before:
+            signal.signal(each, stop)
+    except ValueError:  # not the main thread: its owner handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _trial_name(trial: Any) -> str:
+    return f"trial-{trial.config['number']:04d}-{trial.trial_id}"
+
+
+def _why_all_failed(records: Sequence[Any]) -> str:
+    """One line: the most frequent reason, once."""
+    records = [r for r in records if r.outcome is not None]
+    reasons = [f"{r.outcome.state}: {r.outcome.reason}" for r in records]
+    if not reasons:
+        return "no trial ended before the sweep's hours were over"
+    first = max(set(reasons), key=reasons.count)
+    number = records[reasons.index(first)].number
+    where = f"; see trials/{number:04d}/error.txt" if first.startswith(State.FAILED) else ""
+    return f"all {len(reasons)} trials failed, {reasons.count(first)} with {first}{where}"
+
+
+def _read(path: Path, absent: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else absent

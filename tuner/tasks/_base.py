@@ -1,0 +1,152 @@
+"""The contract of a task, and the batch it cuts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tuner.data.card import Statistics
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.data.store import Steps, Store
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Padded inputs and their targets; arrays of one kind, numpy's or torch's."""
+
+    inputs: Any
+    """x_BTF, float32."""
+    lengths: Any
+    """lengths_B, int64; 0 for a row that only keeps a rank in step."""
+    targets: Any
+    """y, of the task's own shape, rows first."""
+    weights: Any
+    """1 where a target counts, 0 where it is missing; of the loss elements' shape, rows first."""
+    shift: Any = None
+    """What the window's normalisation took away, rows first; None where there is none."""
+    scale: Any = None
+    """What the window's normalisation divided by, rows first."""
+
+    def to_torch(self, device: str) -> Batch:
+        """The same batch as tensors on a device."""
+        import torch
+
+        def move(array: Any) -> Any:
+            return None if array is None else torch.from_numpy(array).to(device, non_blocking=True)
+
+        return Batch(**{name: move(value) for name, value in vars(self).items()})
+
+    def idle(self) -> Batch:
+        """One row without length or weight: a rank that has no rows still takes part."""
+        first = Batch(**{n: None if a is None else a[:1].copy() for n, a in vars(self).items()})
+        first.inputs[...] = 0
+        first.lengths[...] = 0
+        first.weights[...] = 0
+        return first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a task must know of its data, fitted on training rows only; goes into the bundle."""
+
+    features: tuple[str, ...]
+    target_channels: tuple[int, ...]
+    labels: tuple[str, ...]
+    statistics: Statistics
+    step_seconds: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a bundle."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Facts:
+        """The reverse of `to_json`."""
+        return cls(
+            features=tuple(data["features"]),
+            target_channels=tuple(data["target_channels"]),
+            labels=tuple(data["labels"]),
+            statistics=Statistics.from_json(data["statistics"]),
+            step_seconds=data["step_seconds"],
+        )
+
+
+class Task(ABC):
+    """One problem on one data set, with one way of turning rows into inputs.
+
+    `rows` are int64 numbers that only the task understands. Everything up to `batch` is numpy, so
+    that prediction from a bundle takes the same path as training without importing torch.
+    """
+
+    facts: Facts
+    num_inputs: int
+    """Features per input step of the model."""
+    num_outputs: int
+    """Numbers per output row of the model."""
+
+    @abstractmethod
+    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
+        """The rows of a split, always in the same order; a fold counts as validation if named."""
+
+    @abstractmethod
+    def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
+        """Cuts the inputs and targets of some rows, as numpy arrays."""
+
+    @abstractmethod
+    def count(self, steps: Steps, rows: np.ndarray) -> int:
+        """Valid elements of the loss in some rows, without cutting their inputs."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """The sum of the training loss over the valid elements of a torch batch."""
+
+    @abstractmethod
+    def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:
+        """Sums from which `metrics` are computed, float64, one dimension; added over batches."""
+
+    @abstractmethod
+    def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
+        """All metrics of the task, from added statistics; NaN if any output was not finite."""
+
+    @abstractmethod
+    def baselines(
+        self, store: Store, split: Split, fold: int | None
+    ) -> dict[str, dict[str, float]]:
+        """What one gets without learning, by name, in the same metrics on the same targets."""
+
+    @abstractmethod
+    def prediction_rows(self, steps: Steps) -> np.ndarray:
+        """The rows that `tuner predict` answers on raw input."""
+
+    def is_labelled(self, steps: Steps) -> bool:
+        """Whether raw input holds what its predictions can be compared with."""
+        return False
+
+    @abstractmethod
+    def decode(
+        self, steps: Steps, rows: np.ndarray, outputs: np.ndarray, batch: Batch
+    ) -> dict[str, list[Any]]:
+        """Columns of predictions in the user's own units and names."""
+
+
+def scaled(values: np.ndarray, statistics: Statistics, how: str) -> np.ndarray:
+    """Scales the features (last axis) by what was fitted on training rows."""
+    if how == "none":
+        return values
+    if how == "standard":
+        low, width = np.asarray(statistics.mean), np.asarray(statistics.std)
+    else:
+        low = np.asarray(statistics.minimum)
+        width = np.asarray(statistics.maximum) - low
+    width = np.where(width > 0, width, 1)
+    result: np.ndarray = (values - low.astype(np.float32)) / width.astype(np.float32)
+    return result

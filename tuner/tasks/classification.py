@@ -1,0 +1,152 @@
+"""Many to one: a class for each sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tuner.data.card import TaskData
+from tuner.part import Config as PartConfig
+from tuner.tasks._base import Batch, Facts, Split, Task, scaled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.data.store import Steps, Store
+
+METRICS = {
+    "accuracy": "maximize",
+    "balanced_accuracy": "maximize",
+    "macro_f1": "maximize",
+    "loss": "minimize",
+}
+"""Metric → direction; the first is the default objective."""
+
+
+class Config(PartConfig):
+    """Options of the task."""
+
+    name: Literal["classification"] = "classification"
+
+
+class InputConfig(PartConfig):
+    """How a sequence becomes an input."""
+
+    scaling: Literal["standard", "minmax", "none"] = "standard"
+    """Per feature, fitted on the training rows: to mean 0 and deviation 1, to [0, 1], or as is."""
+
+
+def data(options: Config) -> TaskData:
+    """One label per sequence."""
+    return TaskData(kind="sequence", horizon=0)
+
+
+def create(options: Config, inputs: InputConfig, facts: Facts) -> Task:
+    """Makes the task for one data set."""
+    return Classification(inputs, facts)
+
+
+class Classification(Task):
+    """Cross-entropy over classes; every metric comes from one confusion matrix."""
+
+    def __init__(self, inputs: InputConfig, facts: Facts) -> None:
+        self.inputs, self.facts = inputs, facts
+        self.num_inputs = len(facts.features)
+        self.num_outputs = len(facts.labels)
+
+    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
+        number = ("train", "validation", "test").index(split)
+        if fold is None or split == "test":
+            chosen = store.split_S == number
+        elif split == "validation":
+            chosen = store.fold_S == fold
+        else:
+            chosen = (store.split_S == 0) & (store.fold_S != fold)
+        return np.flatnonzero(chosen)
+
+    def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
+        lengths_B = steps.length_S[rows].astype(np.int64)
+        times_T = np.arange(lengths_B.max(initial=1))
+        valid_BT = times_T < lengths_B[:, None]
+        index_BT = np.where(valid_BT, steps.offset_S[rows][:, None] + times_T, 0)
+        x_BTF = scaled(steps.values_NF[index_BT], self.facts.statistics, self.inputs.scaling)
+        # A missing value that the policy left open becomes the training mean.
+        x_BTF = np.where(valid_BT[..., None] & np.isfinite(x_BTF), x_BTF, np.float32(0))
+        return Batch(
+            inputs=np.ascontiguousarray(x_BTF, dtype=np.float32),
+            lengths=lengths_B,
+            targets=steps.label_S[rows].astype(np.int64),
+            weights=np.ones(len(rows), dtype=np.float32),
+        )
+
+    def count(self, steps: Steps, rows: np.ndarray) -> int:
+        return len(rows)
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+        from torch.nn.functional import cross_entropy
+
+        loss_B = cross_entropy(outputs, batch.targets, reduction="none")
+        total: Tensor = (loss_B * batch.weights).sum()
+        return total
+
+    def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:
+        import torch
+
+        classes = self.num_outputs
+        cells = batch.targets * classes + outputs.argmax(dim=1)
+        confusion = torch.bincount(cells, minlength=classes * classes).double()
+        broken = (~torch.isfinite(outputs)).sum().double()
+        return torch.cat([confusion, torch.stack([self.loss(outputs, batch).double(), broken])])
+
+    def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
+        *cells, loss, broken = statistics
+        confusion_CC = np.reshape(cells, (self.num_outputs, self.num_outputs))
+        total = confusion_CC.sum()
+        if broken or not total:
+            return dict.fromkeys(METRICS, float("nan"))
+        hits_C, truth_C, guess_C = confusion_CC.diagonal(), confusion_CC.sum(1), confusion_CC.sum(0)
+        present_C = truth_C > 0
+        recall_C = hits_C[present_C] / truth_C[present_C]
+        named_C = (truth_C + guess_C) > 0
+        f1_C = 2 * hits_C[named_C] / (truth_C + guess_C)[named_C]
+        return {
+            "accuracy": float(hits_C.sum() / total),
+            "balanced_accuracy": float(recall_C.mean()),
+            "macro_f1": float(f1_C.mean()),
+            "loss": float(loss / total),
+        }
+
+    def baselines(
+        self, store: Store, split: Split, fold: int | None
+    ) -> dict[str, dict[str, float]]:
+        """The most frequent class of the training rows, at its training share."""
+        classes = self.num_outputs
+        train_C = np.bincount(store.label_S[self.rows(store, "train", fold)], minlength=classes)
+        truth_C = np.bincount(store.label_S[self.rows(store, split, fold)], minlength=classes)
+        confusion_CC = np.zeros((classes, classes))
+        confusion_CC[:, train_C.argmax()] = truth_C
+        # Add-one shares keep the loss finite for a class that training never saw.
+        loss = -float(truth_C @ np.log((train_C + 1) / (train_C.sum() + classes)))
+        return {"majority class": self.metrics([*confusion_CC.ravel(), loss, 0.0])}
+
+    def prediction_rows(self, steps: Steps) -> np.ndarray:
+        return np.arange(len(steps.length_S))
+
+    def is_labelled(self, steps: Steps) -> bool:
+        return bool((steps.label_S >= 0).all())
+
+    def decode(
+        self, steps: Steps, rows: np.ndarray, outputs: np.ndarray, batch: Batch
+    ) -> dict[str, list[Any]]:
+        """Label and the probability of each class."""
+        exponents_BC = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        shares_BC = exponents_BC / exponents_BC.sum(axis=1, keepdims=True)
+        columns: dict[str, list[Any]] = {
+            "id": [steps.ids[row] for row in rows],
+            "label": [self.facts.labels[i] for i in outputs.argmax(axis=1)],
+        }
+        for c, label in enumerate(self.facts.labels):
+            columns[f"probability {label}"] = shares_BC[:, c].tolist()
+        return columns

@@ -1,0 +1,115 @@
+"""One Tune trial on one lane: the actor is kept, the trials change."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+from tuner.context import Context, trial_folder
+from tuner.errors import Diverged, Infeasible
+from tuner.lane import Lane, LaneBroken, open_lane
+from tuner.outcome import Outcome, State, outcome_to_json
+from tuner.training.job import Job
+from tuner.training.trial import Report
+
+
+class LaneTrainable(tune.Trainable):  # type: ignore[misc]
+    """Keeps one lane warm for all trials that Tune sends here.
+
+    A trial that ends by itself, well or not, says so in its last result; only a broken lane is
+    raised, so that Tune starts the trial again elsewhere and it goes on from its checkpoint.
+    """
+
+    _context: Context
+    _lane: Lane | None = None
+    _number: int
+    _job: Job | None
+    """What the next step starts with; None once it has started."""
+    _last: Report | None
+
+    def setup(self, config: dict[str, Any], context: Context) -> None:
+        self._context = context
+        self._take(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        if self._lane is not None:
+            # A trial that Tune stopped is told only by the next one's coming.
+            self._lane.stop()
+        self._take(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        try:
+            if self._lane is None:
+                self._lane = open_lane(self._context.resources)
+            if self._job is not None:
+                self._lane.start(self._job)
+                self._job = None
+            report = self._lane.epoch()
+        except LaneBroken:
+            raise
+        except Diverged as end:
+            return self._over(State.DIVERGED, str(end))
+        except Infeasible as end:
+            return self._over(State.INFEASIBLE, str(end))
+        except Exception as bug:  # a trial's own mistake must end that trial, not the sweep
+            folder = Path(self._context.folder) / trial_folder(self._number)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            return self._over(State.FAILED, f"{type(bug).__name__}: {_first_line(bug)}")
+        self._last = report
+        if report.ended:
+            return self._over(State.COMPLETE, report.ended)
+        return self._result(report)
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: a trial's checkpoints lie under its number, where every retry looks."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Nothing: see `save_checkpoint`."""
+
+    def cleanup(self) -> None:
+        if self._lane is not None:
+            # Tune does not say whether the trial is over or the sweep interrupted.
+            self._lane.save()
+            self._lane.close()
+
+    def _take(self, config: dict[str, Any]) -> None:
+        self._number = config["number"]
+        self._last = None
+        self._job = self._context.job(config["number"], config["values"])
+
+    def _result(self, report: Report) -> dict[str, Any]:
+        return {
+            "number": self._number,
+            "epoch": report.epoch,
+            "best": report.best,
+            "best_epoch": report.best_epoch,
+            "seconds": report.seconds,
+            "metrics": report.best_metrics,
+            "curve": report.metrics,
+        }
+
+    def _over(self, state: State, reason: str) -> dict[str, Any]:
+        last = self._last
+        outcome = Outcome(
+            state=state,
+            reason=reason,
+            value=last.best if last else None,
+            best_epoch=last.best_epoch if last else None,
+            epochs=last.epoch if last else 0,
+            seconds=last.seconds if last else 0.0,
+            metrics=last.best_metrics if last else {},
+        )
+        known = self._result(last) if last else {"number": self._number, "epoch": 0}
+        if state is not State.COMPLETE:
+            # The last epoch's curve was reported before.
+            known.pop("curve", None)
+        return {**known, "outcome": outcome_to_json(outcome), "done": True}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0]

@@ -1,0 +1,24 @@
+"""Section `training/` of a trial: the budget and the loop."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tuner.part import Config
+
+
+class TrainingConfig(Config):
+    """How long, in which batches, and when to stop early."""
+
+    epochs: int = Field(default=30, ge=1, le=100_000)
+    """The full budget in passes over the training rows; a schedule's horizon, whatever the rung."""
+    batch_size: int = Field(default=32, ge=1)
+    """Rows per optimizer step over all ranks together; each rank takes its share."""
+    clip_norm: float = Field(default=0.0, ge=0)
+    """Largest 2-norm of the whole gradient, after reduction over the ranks; 0 is off."""
+    clip_value: float = Field(default=0.0, ge=0)
+    """Largest absolute value of one gradient entry, after reduction; 0 is off."""
+    patience: int = Field(default=0, ge=0)
+    """Epochs without a better validation value before the trial stops by itself; 0 is off."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seeds initial weights, order of rows and dropout masks."""

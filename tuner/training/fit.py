@@ -1,0 +1,225 @@
+"""One model in training: fit, epoch, step.
+
+Every rank cuts the same global batches from the same seeded order and takes its share. The loss is
+divided by the valid elements of the whole global batch before the first backward, so one rank and N
+ranks follow the same curve, and `training/batch_size` means the same everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from tuner import registry
+from tuner.config import TrialConfig
+from tuner.data.store import Store
+from tuner.errors import Diverged
+from tuner.models.build import build
+from tuner.models.shape import Dropouts, Shape
+from tuner.tasks._base import Batch, Task
+from tuner.training.ranks import Ranks
+from tuner.training.regularization import penalty, regularized
+
+_CHECK_EVERY = 64
+"""Steps between two looks at the loss: a look stops a GPU, and NaN does not heal."""
+
+_EVALUATION_ROWS = 512
+
+
+class Fit:
+    """One model, its optimizer and its rows."""
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        task: Task,
+        store: Store,
+        ranks: Ranks,
+        *,
+        fold: int | None = None,
+        micro_batch: int | None = None,
+    ) -> None:
+        self.config, self.task, self.store, self.ranks = config, task, store, ranks
+        self.micro_batch = micro_batch
+        self.rows = task.rows(store, "train", fold)
+        self.validation_rows = task.rows(store, "validation", fold)
+        seed = config.training.seed
+        self._stream = [seed, 0 if fold is None else fold + 1]
+        self.module = build_module(config, task).to(ranks.device)
+        self.model: nn.Module = self.module
+        if ranks.size > 1:
+            # Buffers are made equal on all ranks by construction; sending them would cost a step.
+            self.model = DistributedDataParallel(self.module, broadcast_buffers=False)
+        self.weights, spared = regularized(self.module)
+        self.parameters = [*self.weights, *spared]
+        self._optimizers = registry.get("optimizers", config.optimizer.name)
+        self._schedule = registry.get("schedules", config.schedule.name)
+        self.optimizer: torch.optim.Optimizer = self._optimizers.build(
+            config.optimizer, self.parameters
+        )
+        self.num_steps = math.ceil(len(self.rows) / config.training.batch_size)
+
+    def epoch(self, number: int, values: list[float]) -> dict[str, float]:
+        """Trains over all training rows once and gives the metrics of training.
+
+        Args:
+            number: of the epoch, from 1; order and masks follow from it, so a resumed trial
+                repeats what an undisturbed one did.
+            values: validation values of the epochs before, larger always better.
+
+        Raises:
+            Diverged: the loss or the weights' norm is not finite.
+        """
+        stream = [*self._stream, number]
+        order = np.random.default_rng(stream).permutation(self.rows)
+        torch.manual_seed(_seed([*stream, self.ranks.rank]))
+        size = self.config.training.batch_size
+        self.model.train()
+        total = self.ranks.zeros(2)
+        for step in range(self.num_steps):
+            progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
+            self._set_rate(progress, values)
+            total += self.step(order[step * size : (step + 1) * size])
+            if step % _CHECK_EVERY == _CHECK_EVERY - 1:
+                self._refuse_divergence(total, number)
+        loss, count = self._refuse_divergence(total, number)
+        # Saturated gates keep the loss finite while the weights run away.
+        if not torch.stack([p.detach().square().sum() for p in self.parameters]).isfinite().all():
+            raise Diverged(f"the squares of the weights overflow in epoch {number}")
+        return {"train_loss": loss / max(count, 1), "lr": self._rate}
+
+    def step(self, rows: np.ndarray) -> torch.Tensor:
+        """One optimizer step on one global batch; gives this rank's loss sum and its count."""
+        count = self.task.count(self.store, rows)
+        total = self.ranks.zeros(2)
+        if not count:
+            return total
+        self.optimizer.zero_grad(set_to_none=True)
+        batches = self._micro_batches(rows)
+        for number, batch in enumerate(batches):
+            last = number == len(batches) - 1
+            with nullcontext() if last else self._without_reduction():
+                loss = self.task.loss(self.model(batch.inputs, batch.lengths), batch)
+                # DDP takes the mean over ranks; times their number it is the sum over the batch.
+                objective = loss * (self.ranks.size / count)
+                if (
+                    last
+                    and (extra := penalty(self.config.regularization, self.weights)) is not None
+                ):
+                    objective = objective + extra
+                objective.backward()  # type: ignore[no-untyped-call]
+            total[0] += loss.detach()
+        self._clip()
+        self._decay()
+        self.optimizer.step()
+        total[1] += count / self.ranks.size
+        return total
+
+    def evaluate(self, rows: np.ndarray) -> dict[str, float]:
+        """The task's metrics on some rows, the same on every rank.
+
+        Sums are added over batches and ranks before any quotient is taken. A metric of an output
+        that is not finite is NaN.
+        """
+        self.module.eval()
+        mine = rows[self.ranks.rank :: self.ranks.size]
+        sums: torch.Tensor | None = None
+        with torch.no_grad():
+            for start in range(0, max(len(mine), 1), _EVALUATION_ROWS):
+                batch = self._batch(mine[start : start + _EVALUATION_ROWS])
+                statistics = self.task.statistics(self.module(batch.inputs, batch.lengths), batch)
+                if not len(mine):
+                    statistics = torch.zeros_like(statistics)
+                sums = statistics if sums is None else sums + statistics
+        assert sums is not None
+        return self.task.metrics(self.ranks.add(sums).tolist())
+
+    def _micro_batches(self, rows: np.ndarray) -> list[Batch]:
+        """This rank's share in pieces; every rank has as many, so that norms can meet."""
+        largest = math.ceil(len(rows) / self.ranks.size)
+        pieces = math.ceil(largest / self.micro_batch) if self.micro_batch else 1
+        return [self._batch(part) for part in np.array_split(self.ranks.share(rows), pieces)]
+
+    def _batch(self, rows: np.ndarray) -> Batch:
+        if len(rows):
+            return self.task.batch(self.store, rows).to_torch(self.ranks.device)
+        return self.task.batch(self.store, self.rows[:1]).idle().to_torch(self.ranks.device)
+
+    def _without_reduction(self) -> AbstractContextManager[None]:
+        if isinstance(self.model, DistributedDataParallel):
+            return self.model.no_sync()
+        return nullcontext()
+
+    def _set_rate(self, progress: float, values: list[float]) -> None:
+        schedule = self.config.schedule
+        factor = self._schedule.factor(schedule, progress, values)
+        if progress < schedule.warmup:
+            factor *= (progress + 1 / (self.num_steps * self.config.training.epochs)) / (
+                schedule.warmup + 1 / (self.num_steps * self.config.training.epochs)
+            )
+        self._rate = self.config.optimizer.lr * factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate
+
+    def _clip(self) -> None:
+        training = self.config.training
+        if training.clip_value:
+            nn.utils.clip_grad_value_(self.parameters, training.clip_value)
+        if training.clip_norm:
+            nn.utils.clip_grad_norm_(self.parameters, training.clip_norm)
+
+    def _decay(self) -> None:
+        if decay := self.config.optimizer.weight_decay:
+            with torch.no_grad():
+                torch._foreach_mul_(list[torch.Tensor](self.weights), 1 - self._rate * decay)
+
+    def _refuse_divergence(self, total: torch.Tensor, number: int) -> tuple[float, float]:
+        loss, count = self.ranks.add(total.clone()).tolist()
+        if not math.isfinite(loss):
+            raise Diverged(f"the training loss is {loss} in epoch {number}")
+        return loss, count
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Model and optimizer as flat tensors."""
+        found = {f"model/{name}": tensor for name, tensor in self.module.state_dict().items()}
+        for index, entries in self.optimizer.state_dict()["state"].items():
+            for name, value in entries.items():
+                if value is not None:
+                    found[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
+        return found
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """The reverse of `tensors`."""
+        self.module.load_state_dict(below(tensors, "model/"))
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in below(tensors, "optimizer/").items():
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def build_module(config: TrialConfig, task: Task) -> nn.Module:
+    """A model with its initial weights, which follow from the seed alone."""
+    drop = config.regularization
+    return build(
+        config.model,
+        config.initialization,
+        Dropouts(dropout=drop.dropout, input_dropout=drop.input_dropout),
+        Shape(inputs=task.num_inputs, outputs=task.num_outputs),
+        seed=config.training.seed,
+    )
+
+
+def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The tensors under a prefix, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _seed(stream: list[int]) -> int:
+    return int(np.random.SeedSequence(stream).generate_state(1, np.uint64)[0] >> 1)

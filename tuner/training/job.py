@@ -1,0 +1,26 @@
+"""What a lane is told to train: plain data, the same for every rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One trial, or one final model."""
+
+    data: str
+    """Folder of the prepared data."""
+    folder: str
+    """Folder of this trial's checkpoints."""
+    task: dict[str, Any]
+    """Name and options of the task."""
+    values: dict[str, Any]
+    """The trial's parameters by path; what they leave out takes its default."""
+    metric: str
+    maximize: bool
+    refit_epochs: int | None = None
+    """Train this long on all training rows, without validation; None for a search trial."""
+    parts: tuple[str, ...] = ()
+    """Folders that hold the user's own parts, for the import path."""

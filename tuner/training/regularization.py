@@ -1,0 +1,59 @@
+"""Section `regularization/` of a trial: dropout, and what training adds to its loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from tuner.part import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class RegularizationConfig(Config):
+    """What keeps a model from learning its training rows by heart."""
+
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of units dropped between layers and before the head."""
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of input features dropped, each step anew."""
+    l1: float = Field(default=0.0, ge=0)
+    """Times the sum of absolute weights, added to the training loss."""
+    l2: float = Field(default=0.0, ge=0)
+    """Times half the sum of squared weights, added to the training loss. Unlike
+    `optimizer/weight_decay` it passes through the optimizer's scaling."""
+
+
+def regularized(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Parameters that decay and penalties reach, and those they spare.
+
+    Biases, norms and embeddings are spared: shrinking them does not make a model simpler.
+    """
+    from torch import nn
+
+    spared_modules = (nn.Embedding, nn.LayerNorm)
+    weights: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
+    for part in module.modules():
+        for parameter in part.parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
+            is_weight = parameter.ndim >= 2 and not isinstance(part, spared_modules)
+            (weights if is_weight else spared).append(parameter)
+    return weights, spared
+
+
+def penalty(config: RegularizationConfig, weights: list[nn.Parameter]) -> Tensor | None:
+    """The L1 and L2 terms of the training loss, or None where both are off."""
+    import torch
+
+    if not (config.l1 or config.l2):
+        return None
+    terms = []
+    if config.l1:
+        terms.append(config.l1 * torch.stack([w.abs().sum() for w in weights]).sum())
+    if config.l2:
+        terms.append(config.l2 / 2 * torch.stack([w.square().sum() for w in weights]).sum())
+    return torch.stack(terms).sum()

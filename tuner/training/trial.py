@@ -1,0 +1,215 @@
+"""One trial on one rank: its fits epoch by epoch, the best of them, and where to go on."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tuner import registry
+from tuner.config import TrialConfig, make_task
+from tuner.data.store import Store
+from tuner.errors import Diverged
+from tuner.training import checkpoint
+from tuner.training.fit import Fit, below
+from tuner.training.job import Job
+from tuner.training.ranks import Ranks
+
+_CHECKPOINT_SECONDS = 2.0
+"""Epochs shorter than this share a checkpoint: at most one epoch, or this time, is repeated."""
+
+BEST = "best"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One epoch of a trial, the same on every rank."""
+
+    epoch: int
+    metrics: dict[str, float]
+    """Validation metrics (means over folds), `train_loss`, `lr` and `rows_per_second`."""
+    best: float
+    """Best value of the objective so far."""
+    best_epoch: int
+    best_metrics: dict[str, float]
+    seconds: float
+    """Wall seconds of training and validation so far, over all attempts."""
+    ended: str = ""
+    """Why the trial ended by itself; empty while it goes on."""
+
+
+class Trial:
+    """The fits of one trial: one, or one for each fold, which advance together.
+
+    With folds an epoch's value is the mean over folds at equal budget, and the epochs to refit are
+    the mean of each fold's own best epoch.
+    """
+
+    def __init__(self, job: Job, store: Store, ranks: Ranks, micro_batch: int | None) -> None:
+        for folder in job.parts:
+            registry.search_in(folder)
+        self.job, self.store, self.ranks = job, store, ranks
+        self.config = TrialConfig.from_values(job.values, job.task)
+        self.folder = Path(job.folder)
+        self.refits = job.refit_epochs is not None
+        num_folds = 0 if self.refits else store.card.num_folds
+        folds: list[int | None] = list(range(num_folds)) or [None]
+        self.fits = [
+            Fit(
+                self.config,
+                make_task(job.task, self.config, store.card, fold),
+                store,
+                ranks,
+                fold=fold,
+                micro_batch=micro_batch,
+            )
+            for fold in folds
+        ]
+        self.epochs = job.refit_epochs or self.config.training.epochs
+        self.epoch = 0
+        self.seconds = 0.0
+        self.values: list[list[float]] = []
+        """Objective of each epoch and fold, larger always better."""
+        self.best_value, self.best_epoch = -math.inf, 0
+        self.best_metrics: dict[str, float] = {}
+        self._best_tensors: dict[str, torch.Tensor] = {}
+        self._kept_epoch = self._saved_epoch = 0
+        self._saved_at = time.monotonic()
+        self._ended = False
+
+    def advance(self) -> Report:
+        """Trains and scores one epoch.
+
+        Raises:
+            Diverged: a loss, metric or output is not finite.
+        """
+        begin = time.perf_counter()
+        self.epoch += 1
+        per_fit = [self._one(index, fit) for index, fit in enumerate(self.fits)]
+        metrics = {name: sum(m[name] for m in per_fit) / len(per_fit) for name in per_fit[0]}
+        elapsed = time.perf_counter() - begin
+        self.seconds += elapsed
+        metrics["rows_per_second"] = sum(len(fit.rows) for fit in self.fits) / elapsed
+        if self.refits:
+            value = float(self.epoch)
+        else:
+            self.values.append([self._value(m) for m in per_fit])
+            value = sum(self.values[-1]) / len(per_fit)
+        if value > self.best_value:
+            self._remember_best(value, metrics)
+        if ended := self._end():
+            self.stop()
+        elif time.monotonic() - self._saved_at >= _CHECKPOINT_SECONDS:
+            self.save()
+        sign = 1 if self.job.maximize else -1
+        return Report(
+            epoch=self.epoch,
+            metrics=metrics,
+            best=sign * self.best_value,
+            best_epoch=self.refit_epochs,
+            best_metrics=self.best_metrics,
+            seconds=self.seconds,
+            ended=ended,
+        )
+
+    @property
+    def refit_epochs(self) -> int:
+        """The best epoch: with folds the rounded mean of theirs."""
+        if len(self.fits) == 1:
+            return self.best_epoch
+        by_fold = list(zip(*self.values, strict=True))
+        bests = [1 + values.index(max(values)) for values in by_fold]
+        return max(1, round(sum(bests) / len(bests)))
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Metrics of the best weights on a split."""
+        (fit,) = self.fits
+        best = checkpoint.read(self.folder, BEST)
+        if best is not None:
+            fit.module.load_state_dict(best.tensors)
+        assert split in ("train", "validation", "test")
+        return fit.evaluate(fit.task.rows(self.store, split, None))  # type: ignore[arg-type]
+
+    def _one(self, index: int, fit: Fit) -> dict[str, float]:
+        history = [values[index] for values in self.values]
+        metrics = fit.epoch(self.epoch, history)
+        if self.refits:
+            return metrics
+        metrics |= fit.evaluate(fit.validation_rows)
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise Diverged(f"`{name}` is {value} after epoch {self.epoch}")
+        return metrics
+
+    def _value(self, metrics: dict[str, float]) -> float:
+        value = metrics[self.job.metric]
+        return value if self.job.maximize else -value
+
+    def _remember_best(self, value: float, metrics: dict[str, float]) -> None:
+        self.best_value, self.best_epoch, self.best_metrics = value, self.epoch, dict(metrics)
+        if len(self.fits) == 1:
+            state = self.fits[0].module.state_dict()
+            self._best_tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+
+    def _end(self) -> str:
+        if self.epoch >= self.epochs:
+            return f"trained its {self.epochs} epochs"
+        patience = self.config.training.patience
+        if patience and not self.refits and self.epoch - self.best_epoch >= patience:
+            return f"no better value in {patience} epochs"
+        return ""
+
+    def stop(self) -> None:
+        """Keeps the best weights of a trial that goes no further, and nothing else."""
+        if self.ranks.rank == 0:
+            self._keep_best()
+            checkpoint.delete_epochs(self.folder)
+            self._ended = True
+
+    def save(self) -> None:
+        """Writes where to go on from, unless the trial has ended."""
+        if self.ranks.rank == 0 and not self._ended and self.epoch > self._saved_epoch:
+            self._saved_epoch, self._saved_at = self.epoch, time.monotonic()
+            checkpoint.write_epoch(self.folder, self.epoch, self._tensors(), self._state())
+
+    def _keep_best(self) -> None:
+        if self._best_tensors and self._kept_epoch != self.best_epoch:
+            checkpoint.write(self.folder, BEST, self._best_tensors, {"epoch": self.best_epoch})
+            self._kept_epoch = self.best_epoch
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        found = {f"best/{name}": tensor for name, tensor in self._best_tensors.items()}
+        for index, fit in enumerate(self.fits):
+            found |= {f"fit{index}/{name}": tensor for name, tensor in fit.tensors().items()}
+        return found
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "values": self.job.values,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "history": self.values,
+            "best_value": self.best_value,
+            "best_epoch": self.best_epoch,
+            "best_metrics": self.best_metrics,
+        }
+
+    def restore(self) -> int:
+        """Goes on from the newest whole checkpoint of the same values; gives its epoch, or 0."""
+        found = checkpoint.read_latest(self.folder)
+        if found is None or found.state["values"] != self.job.values:
+            return 0
+        state, tensors = found.state, found.tensors
+        for index, fit in enumerate(self.fits):
+            fit.restore(below(tensors, f"fit{index}/"))
+        self._best_tensors = below(tensors, "best/")
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self._saved_epoch = self.epoch
+        self.values = state["history"]
+        self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
+        self.best_metrics = state["best_metrics"]
+        return self.epoch
