@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tuner.data.prepare import prepare
 
 from tuner import registry
 from tuner.data.config import DataConfig
+from tuner.data.prepare import prepare
 from tuner.training.job import Job
 
 CLASSIFICATION = {"name": "classification"}

@@ -9,8 +9,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   └── BundleError        an exported model that cannot be read
 ├── TrialEnded             how one trial ends other than well; never leaves a lane
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
-│   ├── Infeasible         out of memory at the smallest micro-batch
-│   └── TimedOut           the trial's own time limit
+│   └── Infeasible         out of memory at the smallest micro-batch
 ├── SweepFailed            a sweep without a single usable trial, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
 └── ExportMismatch         an exported model that does not equal the trained one, exit 1
@@ -91,10 +90,6 @@ class Diverged(TrialEnded):
 
 class Infeasible(TrialEnded):
     """Out of memory at the smallest micro-batch."""
-
-
-class TimedOut(TrialEnded):
-    """The trial's own time limit."""
 
 
 class SweepFailed(TunerError):

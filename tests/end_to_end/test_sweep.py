@@ -12,7 +12,7 @@ import made
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import Tuner, write_spec
+from command import tuner, write_spec
 
 from tuner.data.store import Store
 from tuner.tracking.reader import history, runs
@@ -20,7 +20,7 @@ from tuner.tracking.uri import local_uri
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, tuner: Tuner) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a sweep has run."""
     folder = tmp_path_factory.mktemp("sweep")
     made.sequences_csv(folder / "rows.csv", num=120)
@@ -32,14 +32,14 @@ def place(tmp_path_factory: pytest.TempPathFactory, tuner: Tuner) -> Path:
     return folder
 
 
-def board(place: Path, tuner: Tuner) -> dict[str, object]:
+def board(place: Path) -> dict[str, object]:
     done = tuner("leaderboard", "small", "--format", "json", cwd=place)
     found: dict[str, object] = json.loads(done.stdout)
     return found
 
 
-def test_leaderboard_in_every_format(place: Path, tuner: Tuner) -> None:
-    found = board(place, tuner)
+def test_leaderboard_in_every_format(place: Path) -> None:
+    found = board(place)
     trials = found["trials"]
     assert isinstance(trials, list) and len(trials) == 6
     values = [t["value"] for t in trials if t["rank"]]
@@ -56,7 +56,7 @@ def test_leaderboard_in_every_format(place: Path, tuner: Tuner) -> None:
     assert pq.read_table(target)["trial"].to_pylist() == [t["trial"] for t in trials]
 
 
-def test_every_run_is_in_mlflow_once_and_closed(place: Path, tuner: Tuner) -> None:
+def test_every_run_is_in_mlflow_once_and_closed(place: Path) -> None:
     found = runs(local_uri(place / "sweeps"), "small")
     parents = [run for run in found if run.parent is None]
     children = [run for run in found if run.parent is not None]
@@ -64,7 +64,7 @@ def test_every_run_is_in_mlflow_once_and_closed(place: Path, tuner: Tuner) -> No
     assert sorted(run.key or "" for run in children) == [f"trial-{n:04d}" for n in range(6)]
     assert {run.parent for run in children} == {parents[0].run_id}
     assert {run.status for run in found} == {"FINISHED"}
-    trials = board(place, tuner)["trials"]
+    trials = board(place)["trials"]
     assert isinstance(trials, list)
     by_key = {run.key: run for run in children}
     for trial in trials:
@@ -77,14 +77,14 @@ def test_every_run_is_in_mlflow_once_and_closed(place: Path, tuner: Tuner) -> No
         assert max(point.value for point in points) == trial["value"]
 
 
-def test_the_same_spec_again_shows_the_leaderboard(place: Path, tuner: Tuner) -> None:
+def test_the_same_spec_again_shows_the_leaderboard(place: Path) -> None:
     done = tuner("sweep", "small.yaml", cwd=place)
     assert done.returncode == 0
     assert "majority class" in done.stdout
     assert "trial" not in done.stderr, "nothing is trained"
 
 
-def test_a_changed_spec_is_refused_with_the_difference(place: Path, tuner: Tuner) -> None:
+def test_a_changed_spec_is_refused_with_the_difference(place: Path) -> None:
     write_spec(place / "small.yaml", search={"trials": 6, "seed": 4})
     try:
         done = tuner("sweep", "small.yaml", cwd=place)
@@ -95,15 +95,15 @@ def test_a_changed_spec_is_refused_with_the_difference(place: Path, tuner: Tuner
     assert "Traceback" not in done.stderr
 
 
-def test_status_names_the_sweep(place: Path, tuner: Tuner) -> None:
+def test_status_names_the_sweep(place: Path) -> None:
     done = tuner("status", cwd=place)
     assert "small" in done.stdout and "finished" in done.stdout and "6/6" in done.stdout
 
 
-def test_export_and_predict_give_the_leaderboards_value(place: Path, tuner: Tuner) -> None:
+def test_export_and_predict_give_the_leaderboards_value(place: Path) -> None:
     done = tuner("export", "small", "--to", "model", cwd=place)
     assert done.returncode == 0, done.stderr
-    trials = board(place, tuner)["trials"]
+    trials = board(place)["trials"]
     assert isinstance(trials, list)
     store = Store.open(place / "sweeps" / "small" / "data")
     validation = {store.ids[i] for i in range(len(store.ids)) if store.split_S[i] == 1}
@@ -123,12 +123,12 @@ def test_export_and_predict_give_the_leaderboards_value(place: Path, tuner: Tune
     assert accuracy == pytest.approx(trials[0]["value"], abs=1e-6)
 
 
-def test_a_finished_sweep_can_be_extended(place: Path, tuner: Tuner, tmp_path: Path) -> None:
+def test_a_finished_sweep_can_be_extended(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place, tmp_path / "copy")
-    before = board(place, tuner)["trials"]
+    before = board(place)["trials"]
     done = tuner("resume", "small", "--trials", "+2", cwd=tmp_path / "copy")
     assert done.returncode == 0, done.stderr
-    after = board(tmp_path / "copy", tuner)["trials"]
+    after = board(tmp_path / "copy")["trials"]
     assert isinstance(before, list) and isinstance(after, list)
     assert len(after) == 8
     old = {t["trial"]: (t["value"], t["seconds"]) for t in before}

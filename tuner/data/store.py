@@ -78,12 +78,13 @@ class Store(Steps):
         Raises:
             DataError: there is no whole preparation in the folder.
         """
+        for name in (CARD, STEPS, SEQUENCES):
+            if not (folder / name).is_file():
+                raise _broken(folder, f"no {name}")
         try:
             card = DataCard.loads((folder / CARD).read_text(encoding="utf-8"))
             steps = _map(folder / STEPS)
             sequences = _map(folder / SEQUENCES)
-        except FileNotFoundError as absent:
-            raise _broken(folder, f"no {Path(absent.filename or CARD).name}") from None
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as broken:
             raise _broken(folder, " ".join(str(broken).split())) from None
         columns = {n: sequences.column(n) for n in sequences.schema.names}

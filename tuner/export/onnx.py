@@ -24,10 +24,14 @@ TRACED = (2, 5)
 """Batch size and steps of the traced example."""
 
 
-def to_onnx(module: nn.Module, inputs: int, path: Path) -> None:
+def to_onnx(module: nn.Module, inputs: int, path: Path) -> list[str]:
     """Writes the graph (x [B, T, F] float32, lengths [B] int64) → y [B, O] float32.
 
     `module` lies on the CPU in evaluation mode.
+
+    Returns:
+        Lines of the model's code in which a size or a value became a Python number, as the tracer
+        noticed: where to look if the graph is wrong at other sizes.
 
     Raises:
         InputError: `export/unsupported`, an operation that ONNX does not have.
@@ -39,7 +43,7 @@ def to_onnx(module: nn.Module, inputs: int, path: Path) -> None:
         torch.arange(num_steps, num_steps - num_sequences, -1),
     )
     try:
-        with _known_warnings_silenced():
+        with _warnings() as told:
             torch.onnx.export(
                 module,
                 example,
@@ -66,18 +70,19 @@ def to_onnx(module: nn.Module, inputs: int, path: Path) -> None:
                 fix="Write the model without this operation.",
             )
         ) from error
+    return [_line(warning) for warning in told if issubclass(warning.category, TracerWarning)]
+
+
+def _line(warning: warnings.WarningMessage) -> str:
+    said = str(warning.message).partition(". ")[0]
+    return f"{Path(warning.filename).name} line {warning.lineno}: {said}"
 
 
 @contextmanager
-def _known_warnings_silenced() -> Iterator[None]:
-    with warnings.catch_warnings():
-        for category, message, module in (
-            (DeprecationWarning, "You are using the legacy TorchScript-based ONNX export", ""),
-            (DeprecationWarning, "The feature will be removed", r"torch\.onnx\."),
-            # nn.LSTM's checks of its own arguments.
-            (TracerWarning, "Converting a tensor to a Python boolean", r"torch\.nn\.modules\.rnn"),
-            # Holds for initial states of a fixed size; ours are sized by the batch. `verify` asks.
-            (UserWarning, "Exporting a model to ONNX with a batch_size other than 1", ""),
-        ):
-            warnings.filterwarnings("ignore", message, category, module)
-        yield
+def _warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Collects what the exporter says, less what nn.LSTM's checks of its own arguments cause."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        message = "Converting a tensor to a Python boolean"
+        warnings.filterwarnings("ignore", message, TracerWarning, r"torch\.nn\.modules\.rnn")
+        yield told

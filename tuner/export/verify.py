@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,17 @@ def untraced_batches(inputs: int) -> list[Batch]:
     return batches
 
 
-def verify(module: nn.Module, graph: Path, batches: Iterable[Batch]) -> float:
+def verify(
+    module: nn.Module, graph: Path, batches: Iterable[Batch], suspects: Sequence[str] = ()
+) -> float:
     """The largest difference between the graph and the network, relative above 1.
 
-    `module` lies on the CPU in evaluation mode.
+    `module` lies on the CPU in evaluation mode; `suspects` are lines of its code that may be to
+    blame.
 
     Raises:
-        ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
+        ExportMismatch: above 1e-5 anywhere, another shape, a number that is not finite, or a graph
+            that does not run.
     """
     assert not module.training, "a comparison with a network in training mode"
     session = open_session(graph.read_bytes())
@@ -45,18 +49,28 @@ def verify(module: nn.Module, graph: Path, batches: Iterable[Batch]) -> float:
     for x_BTF, lengths_B in batches:
         with torch.no_grad():
             network_BO = module(x_BTF, lengths_B).numpy()
-        (graph_BO,) = session.run(None, {"x": x_BTF.numpy(), "lengths": lengths_B.numpy()})
+        try:
+            (graph_BO,) = session.run(None, {"x": x_BTF.numpy(), "lengths": lengths_B.numpy()})
+        except Exception as error:  # onnxruntime has no exception of its own to catch
+            said = str(error).strip().partition("Status Message: ")[2] or str(error)
+            raise _mismatch(x_BTF, f"the error {said!r}", suspects) from error
         difference = _difference(graph_BO, network_BO)
         # Not `>`: a NaN is a mismatch too.
         if not difference <= TOLERANCE:
-            raise ExportMismatch(
-                f"an exported graph must equal the trained network within {TOLERANCE:g}; "
-                f"a batch of {x_BTF.shape[0]} sequences of up to {x_BTF.shape[1]} steps gave a "
-                f"difference of {difference:g}. Look in the model's forward pass for a size or a "
-                f"value that becomes a Python number: the exporter freezes it. [export/mismatch]"
-            )
+            raise _mismatch(x_BTF, f"a difference of {difference:g}", suspects)
         worst = max(worst, difference)
     return worst
+
+
+def _mismatch(x_BTF: Tensor, got: str, suspects: Sequence[str]) -> ExportMismatch:
+    hint = "Look in the model's forward pass for a size or a value that becomes a Python number"
+    if suspects:
+        hint = f"Look at {'; '.join(suspects)}"
+    return ExportMismatch(
+        f"an exported graph must equal the trained network within {TOLERANCE:g}; a batch of "
+        f"{x_BTF.shape[0]} sequences of up to {x_BTF.shape[1]} steps gave {got}. {hint}: the "
+        "exporter freezes it, where `x.shape[0]` stays free. [export/mismatch]"
+    )
 
 
 def _difference(graph_BO: np.ndarray, network_BO: np.ndarray) -> float:

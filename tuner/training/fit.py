@@ -54,7 +54,7 @@ class Fit:
         self.model: nn.Module = self.module
         if ranks.size > 1:
             # Buffers are made equal on all ranks by construction; sending them would cost a step.
-            self.model = DistributedDataParallel(self.module, broadcast_buffers=False)
+            self.model = DistributedDataParallel(self.module, forward_sync_buffers=False)
         self.weights, spared = regularized(self.module)
         self.parameters = [*self.weights, *spared]
         self._optimizers = registry.get("optimizers", config.optimizer.name)

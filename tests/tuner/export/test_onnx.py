@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_padding_may_hold_anything(tmp_path: Path) -> None:
 
 
 class FrozenLength(nn.Module):
-    """Makes the number of steps a Python number, as the exporter warns of."""
+    """Makes the number of steps a Python number."""
 
     def forward(self, x_BTF: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
@@ -73,12 +74,34 @@ class FrozenLength(nn.Module):
         return x_BTF.sum(1) * steps + 0 * lengths_B[:, None]
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
-def test_a_graph_that_freezes_a_size_is_a_mismatch(tmp_path: Path) -> None:
-    module = FrozenLength().eval()
-    to_onnx(module, 3, tmp_path / "model.onnx")
-    with pytest.raises(ExportMismatch, match="freezes"):
-        verify(module, tmp_path / "model.onnx", untraced_batches(3))
+class FrozenBatch(nn.Module):
+    """Makes the batch size one, so that a smaller batch is read beyond its end."""
+
+    def forward(self, x_BTF: torch.Tensor, lengths_B: torch.Tensor) -> torch.Tensor:
+        return x_BTF[torch.arange(len(lengths_B)), lengths_B - 1]
+
+
+@pytest.mark.parametrize(
+    ("module", "got", "line"),
+    [
+        (FrozenLength(), "difference", "Converting a tensor to a Python float"),
+        (FrozenBatch(), "the error 'indices element out of", "Using len to get tensor shape"),
+    ],
+)
+def test_a_graph_that_freezes_a_size_is_a_mismatch(
+    tmp_path: Path, module: nn.Module, got: str, line: str
+) -> None:
+    suspects = to_onnx(module.eval(), 3, tmp_path / "model.onnx")
+    with pytest.raises(ExportMismatch, match="freezes") as raised:
+        verify(module, tmp_path / "model.onnx", untraced_batches(3), suspects)
+    assert got in str(raised.value)
+    assert f"test_onnx.py line {FIRST_LINE[type(module)]}: {line}" in str(raised.value)
+
+
+FIRST_LINE = {
+    kind: inspect.getsourcelines(kind)[1] + offset
+    for kind, offset in ((FrozenLength, 5), (FrozenBatch, 4))
+}
 
 
 class Unsupported(nn.Module):

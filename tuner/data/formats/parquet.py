@@ -46,8 +46,6 @@ def read(path: Path, layout: Layout) -> RawTable:
             columns = _plain(path, schema, layout)
             texts = [n for n in columns if pa.types.is_large_string(schema.field(n).type)]
             texts += [n for n in columns if pa.types.is_string(schema.field(n).type)]
-            if not file.metadata.num_rows:
-                raise refuse_no_rows(path)
             groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
             refuse_bomb(path, sum(group.total_byte_size for group in groups))
             refuse_bomb(path, file.metadata.num_rows * 8 * len(columns))
@@ -76,6 +74,9 @@ def read(path: Path, layout: Layout) -> RawTable:
                 fix="Write the file again, or name its format as `data/format`.",
             )
         ) from None
+    # Counted here, not in the metadata, which may promise rows that are not there.
+    if not any(map(len, batches)):
+        raise refuse_no_rows(path)
     table = pa.Table.from_batches(batches)
     return RawTable(shown(path), table, lambda row: f"row {row + 1}")
 

@@ -5,32 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-Tuner = Callable[..., "subprocess.CompletedProcess[str]"]
 
-
-@pytest.fixture(scope="session")
-def tuner() -> Tuner:
-    """`tuner(*arguments, cwd=folder)` → the finished process; state lies in `cwd/sweeps`."""
-
-    def run(*arguments: str, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))}
-        return subprocess.run(
-            [sys.executable, "-m", "tuner", *arguments],
-            cwd=cwd,
-            env=environment | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-
-    return run
+def tuner(*arguments: str, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end; state lies in `cwd/sweeps`."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))}
+    return subprocess.run(
+        [sys.executable, "-m", "tuner", *arguments],
+        cwd=cwd,
+        env=environment | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 def write_spec(path: Path, **changes: Any) -> Path:

@@ -1,0 +1,119 @@
+"""What every format promises: the same rows give the same preparation, and bad files a mistake."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tuner import registry
+from tuner.data.card import TaskData
+from tuner.data.config import DataConfig
+from tuner.data.layout import Layout
+from tuner.data.prepare import prepare
+from tuner.data.store import Store
+from tuner.errors import DataError
+
+pytestmark = pytest.mark.parametrize("name", registry.names("formats"))
+
+LENGTHS = [2 + i % 3 for i in range(12)]
+VALUES = [[[i + t / 4, -i * t / 2] for t in range(length)] for i, length in enumerate(LENGTHS)]
+LABELS = ["ab"[i % 2] for i in range(12)]
+ROWS = [
+    {"id": f"s{i:02d}", "1": x, "2": y, "label": LABELS[i]}
+    for i, steps in enumerate(VALUES)
+    for x, y in steps
+]
+
+
+def write_csv(path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(ROWS[0]))
+        writer.writeheader()
+        writer.writerows(ROWS)
+
+
+def write_jsonl(path: Path) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+
+
+def write_parquet(path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), path)
+
+
+def write_ts(path: Path) -> None:
+    lines = ["@classLabel true a b", "@data"]
+    for steps, label in zip(VALUES, LABELS, strict=True):
+        channels = (",".join(map(str, channel)) for channel in zip(*steps, strict=True))
+        lines.append(":".join([*channels, label]))
+    path.write_text("\n".join([*lines, ""]))
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "csv": write_csv,
+    "jsonl": write_jsonl,
+    "parquet": write_parquet,
+    "ts": write_ts,
+}
+LAYOUT = Layout(id="id", label="label")
+
+
+@pytest.fixture
+def path(name: str, tmp_path: Path) -> Path:
+    file = tmp_path / f"rows{registry.get('formats', name).EXTENSIONS[0]}"
+    WRITERS[name](file)
+    return file
+
+
+def test_extensions_belong_to_one_format(name: str) -> None:
+    mine = registry.get("formats", name).EXTENSIONS
+    assert mine and all(e.startswith(".") and e == e.lower() for e in mine)
+    for other in set(registry.names("formats")) - {name}:
+        assert not set(mine) & set(registry.get("formats", other).EXTENSIONS)
+
+
+def test_rows_can_be_found_again(name: str, path: Path) -> None:
+    table = registry.get("formats", name).read(path, LAYOUT)
+    assert len(table.columns) == sum(LENGTHS)
+    assert {"id", "1", "2", "label"} == set(table.columns.column_names)
+    places = [table.place(row) for row in range(len(table.columns))]
+    assert all(place.split()[-1].isdigit() for place in places)
+    assert table.name.endswith(path.name) and table.where(0).startswith(table.name)
+
+
+def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
+    data = {"train": path.name, "validation": {"folds": 2}}
+    if name != "ts":
+        data |= {"id": "id", "target": "label"}
+    config = DataConfig.model_validate(data)
+    prepare(config, TaskData(kind="sequence"), path.parent, path.parent / "data", seed=0)
+    store = Store.open(path.parent / "data")
+    assert store.length_S.tolist() == LENGTHS
+    np.testing.assert_array_equal(store.values_NF, np.concatenate(VALUES).astype(np.float32))
+    assert [store.card.labels[i] for i in store.label_S] == LABELS
+    assert store.card.features == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(None, "data/missing"), (b"", "data/empty"), (b"\x00\xff\xfe", "")]
+)
+def test_bad_files_are_mistakes(name: str, path: Path, content: bytes | None, code: str) -> None:
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        registry.get("formats", name).read(path, LAYOUT)
+    assert refused.value.mistakes[0].code.startswith(code)
+    assert path.name in refused.value.mistakes[0].where
+
+
+def test_every_command_can_import_it_cheaply(name: str) -> None:
+    code = f"import sys, tuner.data.formats.{name}; print('pyarrow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
