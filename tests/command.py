@@ -11,16 +11,24 @@ from typing import Any
 import yaml
 
 
-def tuner(*arguments: str, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """Runs one command to its end; state lies in `cwd/sweeps`."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))}
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))} | {
+    "OMP_NUM_THREADS": "1",
+    "NO_COLOR": "1",
+}
+
+
+def tuner(
+    *arguments: str, cwd: Path, timeout: float = 240, cpus: set[int] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs one command to its end, on some CPUs if named; state lies in `cwd/sweeps`."""
     return subprocess.run(
         [sys.executable, "-m", "tuner", *arguments],
         cwd=cwd,
-        env=environment | {"OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=timeout,
+        preexec_fn=cpus and (lambda: os.sched_setaffinity(0, cpus)),
     )
 
 

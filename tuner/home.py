@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 from pathlib import Path
 
 from tuner.errors import CommandError, Mistake
@@ -21,6 +22,14 @@ class Home:
     def folder(self, name: str) -> Path:
         """Folder of a sweep, existing or not."""
         return self.path / name
+
+    def unfinished(self, name: str) -> Path:
+        """Where this process makes a sweep's folder; what dead processes left there is deleted."""
+        for old in self.path.glob(f".{name}.*"):
+            process = old.name.removeprefix(f".{name}.")
+            if process.isdecimal() and not Path("/proc", process).exists():
+                shutil.rmtree(old, ignore_errors=True)
+        return self.path / f".{name}.{os.getpid()}"
 
     def sweeps(self) -> list[str]:
         """Names of all sweeps, newest first."""

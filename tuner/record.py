@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,24 @@ _TRAINING = {
 
 
 class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
-    """The sweep's one listener in Tune; what it writes is found again after a crash."""
+    """The sweep's one listener in Tune; what it writes is found again after a crash.
+
+    Args:
+        between_steps: called where Tune is between two events, and may raise to end the search.
+    """
 
     def __init__(
-        self, spec: SweepSpec, folder: Path, search: Search, tracker: Tracker, display: Display
+        self,
+        spec: SweepSpec,
+        folder: Path,
+        search: Search,
+        tracker: Tracker,
+        display: Display,
+        between_steps: Callable[[], None],
     ) -> None:
         self._spec, self._folder = spec, folder
         self._search, self._tracker, self._display = search, tracker, display
+        self._between_steps = between_steps
         self._running: dict[int, Running] = {}
         self._first: list[Outcome] = []
         self._closed: set[int] = set()
@@ -141,6 +152,9 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             self._tracker.tags(key, {"state": status})
             self._tracker.end(key, status)
 
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        self._between_steps()
+
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         number = trial.config["number"]
         self._open_trial(number, trial.config["values"])
@@ -160,8 +174,10 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
                 number=number, epoch=epoch, epochs=known.epochs, best=result["best"]
             )
         told = result.get("outcome")
-        outcome = outcome_from_json(told) if told else self._search.outcome(number)
-        if outcome is not None:
+        if told and self._search.outcome(number) is None:
+            # Before anyone else: a trial that is shown as over must never run again.
+            self._search.tell(number, outcome_from_json(told))
+        if (outcome := self._search.outcome(number)) is not None:
             self._close_trial(number, outcome)
         else:
             self._display.progress(self._progress())

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import connected, local_capacity, set_environment
@@ -20,6 +17,7 @@ from tuner.context import Context
 from tuner.errors import CommandError, InputError, Interrupted, Mistake, PlanError, SweepFailed
 from tuner.files import write_text
 from tuner.home import SPEC, Home
+from tuner.interruption import Interruption
 from tuner.outcome import State
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
@@ -205,15 +203,21 @@ class Sweep:
             tracker = Tracker(uri, self.spec.name, self.folder)
             tracker.start()
             search = Search(*self._search_arguments())
-            recorder = Recorder(self.spec, self.folder, search, tracker, display)
+            name = self.spec.name
+            interruption = Interruption(f"interrupted; `tuner resume {name}` goes on")
+            recorder = Recorder(
+                self.spec, self.folder, search, tracker, display, interruption.check
+            )
             context = self.context
             try:
                 recorder.open(self._card())
                 display.message("starting Ray")
-                with connected() as nodes, _signals(self.spec.name):
+                with connected() as nodes, interruption:
                     lanes = planned(self.spec, nodes)
                     display.message(f"training on {lanes}")
-                    self._search(search, recorder, context, lanes.lanes, began)
+                    with interruption.deferred():
+                        self._search(search, recorder, context, lanes.lanes, began)
+                    interruption.check()
                     self._score(search, context, display)
                 board = self._board(search.records())
                 write_text(self.folder / "leaderboard.csv", to_csv(board))
@@ -308,7 +312,7 @@ class Sweep:
         from tuner.data.prepare import prepare
 
         module = registry.get("tasks", self.spec.task["name"])
-        temporary = self.home.path / f".{self.spec.name}-{os.getpid()}"
+        temporary = self.home.unfinished(self.spec.name)
         made_home = not self.home.path.exists()
         try:
             display.message("preparing the data")
@@ -430,32 +434,6 @@ def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
 def resources(spec: SweepSpec) -> Resources:
     """What one trial takes, in the cluster's terms."""
     return Resources(**spec.resources.model_dump())
-
-
-@contextmanager
-def _signals(name: str) -> Iterator[None]:
-    """Turns the first SIGINT or SIGTERM into `Interrupted`; the second one ends at once.
-
-    To be entered after Ray's start, which installs a handler of its own.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda n, f: os._exit(128 + n))
-        raise Interrupted(f"interrupted; `tuner resume {name}` goes on", number)
-
-    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for each in before:
-            signal.signal(each, stop)
-    except ValueError:  # not the main thread: its owner handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _trial_name(trial: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,6 +95,8 @@ class Rank:
         """Ends the process group; the other ranks' waiting reductions fail at once."""
         self._trial = None
         if dist.is_initialized():
+            # DDP's models lie in reference cycles; the group's threads end only with the last one.
+            gc.collect()
             dist.destroy_process_group()
         self.ranks = replace(self.ranks, rank=0, size=1)
 
