@@ -1,7 +1,7 @@
 """SIGKILLs at random moments of a sweep, each followed by `tuner resume`: what is lost, and what
 happens twice.
 
-    python benchmarks/kills.py [--kills 10] [--trials 30] [--seed 0] [--lanes 1|2]
+    python benchmarks/kills.py [--kills 10] [--trials 120] [--seed 0] [--lanes 1|2]
 
 One sweep runs undisturbed. A second one of the same spec has its driver killed again and again, at
 moments drawn from the seed, and is resumed each time until it has been killed often enough. With
@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 NAME = "killed"
-LONGEST_SECONDS = 30.0
+LONGEST_SECONDS = 25.0
 """Latest moment of a kill after the command began; Ray alone takes some five seconds."""
 
 
@@ -87,12 +87,14 @@ class Machine:
         return self.folder / "sweeps" / NAME
 
     def trials(self) -> list[dict[str, Any]]:
-        """The trials as the leaderboard shows them; none before the sweep exists."""
+        """The trials as the leaderboard shows them, by number and without their ranks, which a
+        later trial moves; none before the sweep exists.
+        """
         if not (self.sweep / "spec.json").exists():
             return []
         board = json.loads(self.run("leaderboard", NAME, "--format", "json"))
-        found: list[dict[str, Any]] = board["trials"]
-        return found
+        trials = [{k: v for k, v in t.items() if k != "rank"} for t in board["trials"]]
+        return sorted(trials, key=lambda trial: trial["trial"])
 
     def epochs(self) -> Counter[tuple[str, int]]:
         """How often each epoch of each trial was trained."""
@@ -145,7 +147,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--trials", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lanes", type=int, default=2)
     options = parser.parse_args()

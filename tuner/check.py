@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuner import registry
+from tuner.errors import PlanError
 from tuner.spec import SweepSpec
 from tuner.spec_reader import load
 
@@ -25,6 +26,7 @@ def check(path: Path, *, settings: Sequence[str] = ()) -> str:
     """
     spec = load(path, settings=settings)
     from tuner.data.prepare import prepare
+    from tuner.memory import too_large
     from tuner.sweep import planned
 
     lanes = planned(spec)
@@ -34,6 +36,8 @@ def check(path: Path, *, settings: Sequence[str] = ()) -> str:
         card = prepare(
             spec.data, module.data(module.Config(**spec.task)), spec.root, data, spec.search.seed
         )
+        if mistake := too_large(spec, card, lanes):
+            raise PlanError(mistake)
         seconds = _epoch_seconds(spec, data)
     space, search = spec.space, spec.search
     size = space.size()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import search_spaces
 from search_spaces import Space, SpaceError, SpaceErrors
 from tuner import document, registry
 from tuner.config import Refusal, TrialConfig, ValuesRefused, refusals_of
+from tuner.data import files
 from tuner.data.config import DataConfig, Folds
 from tuner.document import Document, Place
 from tuner.errors import Mistake, SpecError
@@ -69,12 +71,14 @@ class _Reader:
         space = self._space(raw, task) if task else None
         if space is not None and task is not None:
             self._check_values(space, task)
+        if file is not None:
+            self._check_tracking(file.tracking)
         if file is None or task is None or space is None:
-            raise SpecError(self.mistakes)
+            raise SpecError([*self.mistakes, *self._absent_files(file)])
         metric, maximize = self._metric(file.search, task)
         self._check_search(file, space, task)
         if self.mistakes:
-            raise SpecError(self.mistakes)
+            raise SpecError([*self.mistakes, *self._absent_files(file)])
         return SweepSpec(
             name=file.name,
             task=task,
@@ -88,6 +92,29 @@ class _Reader:
             root=self.folder.resolve(),
             warnings=self.warnings,
         )
+
+    def _absent_files(self, file: SpecFile | None) -> list[Mistake]:
+        """Data files that cannot be opened: told in the same go where the spec has mistakes, and
+        by the preparation where it has none.
+        """
+        if file is None:
+            return []
+        named = (file.data.train, file.data.validation, file.data.test)
+        found = [
+            files.refusal(self.folder / path)
+            for given in named
+            if isinstance(given, str | list)
+            for path in files.paths(given)
+        ]
+        return [mistake for mistake in found if mistake is not None]
+
+    def _check_tracking(self, tracking: TrackingConfig) -> None:
+        if tracking.uri == "local":
+            return
+        from tuner.tracking.uri import check_uri
+
+        where = self.read.where(("tracking", "uri"))
+        self.mistakes += [replace(mistake, where=where) for mistake in check_uri(tracking.uri)]
 
     def _file(self) -> SpecFile | None:
         try:
@@ -155,7 +182,10 @@ class _Reader:
             except SpaceErrors:
                 return None
         for warning in space.warnings:
-            self.warnings.append(self._space_mistake(warning, ("override",)))
+            place = self._place_of(str(warning.path[-1]), str(warning.path[-1]))
+            self.warnings.append(
+                replace(self._space_mistake(warning, ()), where=self.read.where(place))
+            )
         return space
 
     def _without_broken(self, given: dict[str, Any], wrong: SpaceErrors) -> Space | None:

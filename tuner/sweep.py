@@ -310,6 +310,7 @@ class Sweep:
         from tuner import registry
         from tuner.baselines import baselines
         from tuner.data.prepare import prepare
+        from tuner.memory import too_large
 
         module = registry.get("tasks", self.spec.task["name"])
         temporary = self.home.unfinished(self.spec.name)
@@ -324,6 +325,11 @@ class Sweep:
                 temporary / "data",
                 self.spec.search.seed,
             )
+            # The nodes of a cluster are only known once it is joined.
+            if not os.environ.get("RAY_ADDRESS") and (
+                mistake := too_large(self.spec, card, planned(self.spec))
+            ):
+                raise PlanError(mistake)
             for warning in [*map(str, self.spec.warnings), *card.warnings]:
                 display.warning(warning)
             found = baselines(self.spec, temporary / "data")

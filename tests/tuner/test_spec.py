@@ -29,6 +29,11 @@ search: {trials: 4}
 """
 
 
+@pytest.fixture(autouse=True)
+def rows(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,x,label\n")
+
+
 def load(tmp_path: Path, text: str | bytes, **options: Any) -> SweepSpec:
     path = tmp_path / "spec.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -82,6 +87,7 @@ CASES = {
     "unknown parameter": ("model/cell:", "model/cel:", ["line 9", "Did you mean `model/cell`?"]),
     "value out of range": ("[1e-4, 1e-2]", "[1e-4, 1e-2], or: -1", ["line 10", "-1"]),
     "python tag": ("small", "!!python/object/apply:os.system [ls]", ["line 1"]),
+    "87 tracking": ("search:", "tracking: {uri: htp://x}\nsearch:", ["line 12", "htp://x"]),
     "a secret": ("search:", "tracking: {password: x}\nsearch:", ["line 12", "password"]),
 }
 
@@ -94,7 +100,8 @@ def test_one_mistake_is_told_with_its_place(tmp_path: Path, case: str) -> None:
     found = mistakes(tmp_path, good.replace(old, new))  # type: ignore[arg-type]
     message = "\n".join(found)
     assert all(part in message for part in [*parts, "spec.yaml"]), message
-    assert list(tmp_path.iterdir()) == [tmp_path / "spec.yaml"], "nothing is created"
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["rows.csv", "spec.yaml"], "nothing is created"
 
 
 def test_all_mistakes_come_together(tmp_path: Path) -> None:
@@ -104,6 +111,15 @@ def test_all_mistakes_come_together(tmp_path: Path) -> None:
     found = mistakes(tmp_path, text)
     for part in ("'a b'", "gruu", "[0.01, 0.0001]", "search/trials", "-5", "data/idd"):
         assert sum(part in message for message in found) >= 1, (part, found)
+
+
+def test_absent_data_are_told_with_the_other_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").unlink()
+    found = mistakes(tmp_path, GOOD.replace("{trials: 4}", "{metric: acuracy}"))
+    assert [message.rpartition("[")[2] for message in found] == [
+        "spec/unknown-metric]",
+        "data/missing]",
+    ]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -151,6 +167,16 @@ def test_warnings_do_not_refuse(tmp_path: Path) -> None:
         tmp_path, GOOD.replace("training/epochs", "schedule/name: cosine\n    training/epochs")
     )
     assert any("anytime" in str(warning) for warning in read.warnings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "where"),
+    [("optimizer/lr={float: [1e-3, 1e-3]}", "--set gave"), ("search/seed=1", "line 10 gave")],
+)
+def test_a_warning_names_its_place(tmp_path: Path, setting: str, where: str) -> None:
+    read = load(tmp_path, GOOD.replace("[1e-4, 1e-2]", "[1e-3, 1e-3]"), settings=[setting])
+    (warning,) = read.warnings
+    assert warning.code == "space/single-value" and where in str(warning)
 
 
 def test_the_schema_takes_good_specs_and_knows_every_section() -> None:

@@ -52,12 +52,15 @@ class Rank:
         """Builds a trial, from its checkpoint if it has one; gives the epoch reached.
 
         Raises:
-            OutOfMemory: the model alone does not fit.
+            Infeasible: the model alone does not fit; no smaller batch would help.
         """
         self._trial = None
-        with _memory():
-            self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch)
-            return self._trial.restore()
+        try:
+            with _memory():
+                self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch)
+                return self._trial.restore()
+        except OutOfMemory as full:
+            raise Infeasible(f"the model alone does not fit into memory: {full}") from full
 
     def epoch(self) -> Report:
         """Trains and scores one epoch of the trial.

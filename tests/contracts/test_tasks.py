@@ -1,0 +1,168 @@
+"""What every task promises: sums that add up anywhere, and targets that no search moves."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import made
+import numpy as np
+import pytest
+import torch
+
+from tuner import registry
+from tuner.config import TrialConfig, make_task
+from tuner.data.store import Store
+from tuner.tasks._base import Task
+
+OPTIONS: dict[str, dict[str, Any]] = {"forecasting": {"horizon": 5}}
+"""What a task cannot do without."""
+
+
+def prepared(name: str, folder: Path) -> Store:
+    """Made data of the kind that the task asks for, some values missing where that may be."""
+    module = registry.get("tasks", name)
+    task = {"name": name, **OPTIONS.get(name, {})}
+    if module.data(module.Config(**task)).kind == "sequence":
+        made.sequences_csv(folder / "rows.csv")
+        data = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2}
+    else:
+        made.series_csv(folder / "rows.csv", missing=0.05)
+        data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "forward"}
+        data |= {"test": 0.2}
+    return Store.open(made.prepared(folder, task, data))
+
+
+@pytest.fixture(scope="module", params=registry.names("tasks"))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def store(name: str, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return prepared(name, tmp_path_factory.mktemp(name))
+
+
+def task_of(name: str, store: Store, **values: Any) -> Task:
+    options = registry.get("tasks", name).Config(name=name, **OPTIONS.get(name, {})).model_dump()
+    return make_task(options, TrialConfig.from_values(values, options), store.card, None)
+
+
+@pytest.fixture(scope="module")
+def task(name: str, store: Store) -> Task:
+    return task_of(name, store)
+
+
+def outputs_of(task: Task, num: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(num, task.num_outputs, generator=torch.Generator().manual_seed(seed))
+
+
+def num_outputs(task: Task, store: Store, rows: np.ndarray) -> int:
+    """Model rows that some rows make: more where channels are read one by one."""
+    return len(task.batch(store, rows).inputs)
+
+
+def test_statistics_add_up_over_any_batches(task: Task, store: Store) -> None:
+    rows = task.rows(store, "validation", None)[:20]
+    outputs = outputs_of(task, num_outputs(task, store, rows))
+    each = len(outputs) // len(rows)
+    whole = task.statistics(outputs, task.batch(store, rows).to_torch("cpu"))
+    parts = [
+        task.statistics(
+            outputs[begin * each : end * each], task.batch(store, rows[begin:end]).to_torch("cpu")
+        )
+        for begin, end in ((0, 1), (1, 7), (7, len(rows)))
+    ]
+    assert whole.dtype == torch.float64
+    torch.testing.assert_close(torch.stack(parts).sum(0), whole, rtol=1e-6, atol=1e-9)
+
+
+def test_the_loss_is_a_sum_over_what_is_counted(task: Task, store: Store) -> None:
+    rows = task.rows(store, "train", None)[:12]
+    outputs = outputs_of(task, num_outputs(task, store, rows))
+    batch = task.batch(store, rows).to_torch("cpu")
+    assert task.count(store, rows) == int(batch.weights.sum())
+    each = len(outputs) // len(rows)
+    losses = [
+        task.loss(outputs[i * each : (i + 1) * each], task.batch(store, rows[[i]]).to_torch("cpu"))
+        for i in range(len(rows))
+    ]
+    torch.testing.assert_close(
+        torch.stack(losses).sum(), task.loss(outputs, batch), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_an_idle_row_adds_nothing(task: Task, store: Store) -> None:
+    rows = task.rows(store, "train", None)[:1]
+    batch = task.batch(store, rows).idle().to_torch("cpu")
+    outputs = outputs_of(task, len(batch.inputs)).requires_grad_()
+    loss = task.loss(outputs, batch)
+    (gradient,) = torch.autograd.grad(loss, outputs)
+    assert loss.item() == 0 and not gradient.any()
+
+
+def test_metrics_are_those_declared_and_nan_for_what_is_not_finite(
+    name: str, task: Task, store: Store
+) -> None:
+    declared = registry.get("tasks", name).METRICS
+    assert set(declared.values()) <= {"minimize", "maximize"} and declared
+    rows = task.rows(store, "validation", None)[:5]
+    batch = task.batch(store, rows).to_torch("cpu")
+    outputs = outputs_of(task, len(batch.inputs))
+    found = task.metrics(task.statistics(outputs, batch).tolist())
+    assert found.keys() == declared.keys() and all(map(math.isfinite, found.values()))
+    outputs[-1, -1] = float("inf")
+    broken = task.metrics(task.statistics(outputs, batch).tolist())
+    assert broken.keys() == declared.keys() and not any(map(math.isfinite, broken.values()))
+
+
+def test_baselines_score_every_metric_on_every_split(name: str, task: Task, store: Store) -> None:
+    for split in ("validation", "test"):
+        found = task.baselines(store, split, None)  # type: ignore[arg-type]
+        assert found
+        for scores in found.values():
+            assert scores.keys() == registry.get("tasks", name).METRICS.keys()
+            assert all(map(math.isfinite, scores.values()))
+
+
+def choices(name: str) -> list[dict[str, Any]]:
+    """Every choice of every input setting, one at a time."""
+    found = []
+    for field, info in registry.get("tasks", name).InputConfig.model_fields.items():
+        options = getattr(info.annotation, "__args__", None) or [info.default + 7]
+        found += [{f"data/{field}": option} for option in options]
+    return found
+
+
+def test_no_input_setting_moves_what_is_scored(name: str, task: Task, store: Store) -> None:
+    for values in choices(name):
+        other = task_of(name, store, **values)
+        for split in ("validation", "test"):
+            rows = task.rows(store, split, None)  # type: ignore[arg-type]
+            assert other.rows(store, split, None).tolist() == rows.tolist(), values  # type: ignore[arg-type]
+            assert other.count(store, rows) == task.count(store, rows), values
+            assert other.baselines(store, split, None) == task.baselines(store, split, None)  # type: ignore[arg-type]
+            scored = [t.batch(store, rows[:4]) for t in (task, other)]
+            targets = [np.sort(b.targets[b.weights > 0], axis=None) for b in scored]
+            np.testing.assert_allclose(targets[0], targets[1], rtol=1e-6)
+
+
+def test_predictions_come_in_columns_of_one_length(task: Task, store: Store) -> None:
+    rows = task.prediction_rows(store)[:3]
+    batch = task.batch(store, rows)
+    outputs = outputs_of(task, len(batch.inputs)).numpy()
+    columns = task.decode(store, rows, outputs, batch)
+    assert columns["id"] and len({len(column) for column in columns.values()}) == 1
+
+
+def test_padding_is_never_seen(task: Task, store: Store) -> None:
+    rows = task.rows(store, "train", None)[:12]
+    together = task.batch(store, rows)
+    each = len(together.inputs) // len(rows)
+    for place, row in enumerate(rows):
+        alone = task.batch(store, np.array([row]))
+        length = int(alone.lengths[0])
+        mine = together.inputs[place * each : (place + 1) * each]
+        np.testing.assert_array_equal(mine[:, :length], alone.inputs[:, :length])
+        assert not mine[:, length:].any()

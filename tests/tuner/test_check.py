@@ -1,0 +1,84 @@
+"""The dry run: a plan of what would happen, or every reason why it cannot; nothing is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import made
+import pytest
+from command import write_spec
+
+from tuner.check import check
+from tuner.errors import DataError, PlanError, SpecError
+from tuner.memory import COPIES
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    made.sequences_csv(tmp_path / "rows.csv")
+    return write_spec(tmp_path / "small.yaml")
+
+
+def lines(spec: Path, *settings: str) -> dict[str, str]:
+    """The plan by its first words."""
+    found = [line.partition(" ") for line in check(spec, settings=settings).splitlines()]
+    return {head: rest.strip() for head, _, rest in found}
+
+
+def test_tells_the_plan_and_leaves_nothing(spec: Path) -> None:
+    told = lines(spec)
+    assert told["small:"] == "classification, by highest accuracy"
+    assert told["data"] == "37 train, 12 validation, 12 test; 2 features, 1 to 9 steps"
+    assert told["search"] == "tpe, asha, 6 trials, seed 3"
+    assert "1 worker, 1 CPU each" in told["lanes"]
+    assert "for 4 epochs" in told["time"]
+    assert sorted(path.name for path in spec.parent.iterdir()) == ["rows.csv", "small.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        (["search/sampler=gp"], "gp draws at random, whatever it learned: optimizer/weight_decay"),
+        (["search/sampler=nsga2"], "nsga2 learns from completed trials only"),
+        (["schedule/name=cosine"], "anytime"),
+        (["model/hidden_size={int: [8, 8]}"], "Write 8 to fix it"),
+    ],
+)
+def test_notes_what_one_might_not_expect(spec: Path, settings: list[str], note: str) -> None:
+    text = check(spec, settings=settings)
+    assert any(line.startswith("note ") and note in line for line in text.splitlines()), text
+    quiet = ["search/sampler=random", "regularization/dropout=0"]
+    assert "note " not in check(spec, settings=quiet)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "parts"),
+    [
+        (SpecError, ["search/metric=f1"], ["'f1'"]),
+        (DataError, ["data/target=klass"], ["'klass'"]),
+        (PlanError, ["resources/workers=16"], ["16 where"]),
+        (PlanError, ["resources/gpus_per_worker=1"], ["no node has a GPU"]),
+        (PlanError, ["model/hidden_size=[64, 900000]"], ["`model/hidden_size` = 900000", "GiB"]),
+    ],
+)  # fmt: skip
+def test_refuses(
+    spec: Path, kind: type[Exception], settings: list[str], parts: list[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(kind) as refused:
+        check(spec, settings=settings)
+    assert all(part in str(refused.value) for part in parts), refused.value
+    assert len(list(spec.parent.iterdir())) == 2
+
+
+def test_the_estimate_counts_an_lstm(spec: Path) -> None:
+    size = 900_000
+    with pytest.raises(PlanError) as refused:
+        settings = ["model/cell=lstm", "model/directions=1", "model/pooling=last"]
+        check(spec, settings=[*settings, f"model/hidden_size={size}"])
+    # Four gates over inputs, state and two biases; three classes.
+    # Layer norm has two vectors.
+    parameters = 4 * size * (2 + size + 2) + 2 * size + 3 * (size + 1)
+    assert f"{parameters:,} parameters" in str(refused.value)
+    assert f"{4 * COPIES * parameters / 2**30:.1f} GiB" in str(refused.value)

@@ -1,0 +1,89 @@
+"""Whether the largest models of a space fit into memory: an estimate, before anything starts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from cluster.plan import Plan
+from tuner.errors import Mistake
+
+if TYPE_CHECKING:
+    from tuner.config import TrialConfig
+    from tuner.data.card import DataCard
+    from tuner.spec import SweepSpec
+
+COPIES = 4
+"""Of each weight in training, at the least: itself, its gradient, and two moments of Adam's."""
+
+
+def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
+    """Says if some model's weights and what training keeps of them exceed this machine's memory.
+
+    Activations are left out: they follow the batch, and a lane makes its pieces smaller.
+    """
+    path, values, parameters = _largest(spec, card)
+    needed = 4 * COPIES * parameters
+    ranks = plan.resources.workers
+    if plan.resources.gpus_per_worker:
+        memory = _gpu_bytes() * min(1.0, plan.resources.gpus_per_worker)
+    else:
+        memory = _cpu_bytes() / (plan.lanes * ranks)
+    if needed <= memory:
+        return None
+    return Mistake(
+        code="plan/memory",
+        rule=f"a model must fit into the {_gib(memory)} of memory that each rank has",
+        where=f"the space, `{path}` = {values.get(path)}",
+        got=f"{parameters:,} parameters, at least {_gib(needed)} with gradients and moments",
+        fix="Lower its upper end, or let fewer trials run at once by more "
+        "`resources/cpus_per_worker`.",
+    )
+
+
+def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]:
+    """Of the space's corners the one with the most parameters, and the path that makes it so."""
+    from tuner.config import TrialConfig
+
+    found: tuple[str, dict[str, Any], int] = ("", {}, 0)
+    seen = set()
+    for values, path in spec.space.corners():
+        shape = tuple((p, v) for p, v in values.items() if p.startswith(("model/", "data/")))
+        if shape in seen:
+            continue
+        seen.add(shape)
+        parameters = _num_parameters(TrialConfig.from_values(values, spec.task), spec, card)
+        if parameters > found[2]:
+            found = path, values, parameters
+    return found
+
+
+def _num_parameters(config: TrialConfig, spec: SweepSpec, card: DataCard) -> int:
+    """Counted on torch's meta device, which holds shapes and no numbers."""
+    import torch
+
+    from tuner.config import make_task
+    from tuner.training.fit import build_module
+
+    task = make_task(spec.task, config, card, None)
+    try:
+        with torch.device("meta"):
+            module = build_module(config, task)
+    except Exception:
+        return 0  # a model of one's own that cannot be built like this is told by its trial
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _cpu_bytes() -> float:
+    return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _gpu_bytes() -> float:
+    import torch
+
+    devices = range(torch.cuda.device_count())
+    return min((float(torch.cuda.mem_get_info(d)[1]) for d in devices), default=float("inf"))
+
+
+def _gib(number: float) -> str:
+    return f"{number / 2**30:.1f} GiB"
