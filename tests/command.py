@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "TUNE"))} | {
     "OMP_NUM_THREADS": "1",
     "NO_COLOR": "1",

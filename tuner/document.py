@@ -30,11 +30,16 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 
+_CORE = "tag:yaml.org,2002:"
+
+
 def _resolve(tag: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+    _Loader.add_implicit_resolver(f"{_CORE}{tag}", re.compile(pattern), list(first))
 
 
-_resolve("null", r"^(?:~|null|Null|NULL|)$", "~nN\0")
+_resolve("null", r"^(?:~|null|Null|NULL)$", "~nN")
+# PyYAML files the scalar of an empty value under its first letter, the empty text.
+_Loader.add_implicit_resolver(f"{_CORE}null", re.compile(r"^$"), [""])
 _resolve("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF")
 _resolve("int", r"^[-+]?[0-9][0-9_]*$", "-+0123456789")
 _resolve(
@@ -134,6 +139,7 @@ def parse(text: str, name: str) -> Document:
                 )
             )
     try:
+        _refuse_depth(text, name)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
@@ -189,18 +195,10 @@ class _Builder:
         self.document.lines.setdefault(place, line)
         if self.num_nodes > MAX_NODES or depth > MAX_DEPTH:
             # Aliases are expanded here, so a "billion laughs" file ends at this count.
-            raise SpecError(
-                Mistake(
-                    code="spec/too-large",
-                    rule=f"a spec must hold at most {MAX_NODES:,} values, {MAX_DEPTH} deep",
-                    where=self.document.where(place),
-                    got="more",
-                    fix="Remove the nested aliases.",
-                )
-            )
-        if isinstance(node, yaml.MappingNode):
+            raise _too_large(self.document.where(place))
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_CORE}map":
             return dict(self._pairs(node, place, depth))
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_CORE}seq":
             return [self.build(n, (*place, i), depth + 1) for i, n in enumerate(node.value)]
         return self._scalar(node, place)
 
@@ -225,17 +223,20 @@ class _Builder:
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         text = str(node.value)
-        match node.tag.rpartition(":")[2]:
-            case "null":
-                return None
-            case "bool":
-                return text.lower() == "true"
-            case "int":
-                return int(text.replace("_", ""))
-            case "float":
-                return _number(text)
-            case "str":
-                return text
+        try:
+            match node.tag.removeprefix(_CORE):
+                case "null":
+                    return None
+                case "bool":
+                    return text.lower() == "true"
+                case "int":
+                    return int(text.replace("_", ""))
+                case "float":
+                    return _number(text)
+                case "str":
+                    return text
+        except ValueError:  # `!!int abc`, or more digits than Python reads
+            pass
         self.mistakes.append(
             Mistake(
                 code="spec/tag",
@@ -246,6 +247,31 @@ class _Builder:
             )
         )
         return None
+
+
+def _refuse_depth(text: str, name: str) -> None:
+    """Walks the events first: the composer recurses in C, and would take the process with it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH + 1:
+                mark = event.start_mark
+                raise _too_large(f"{name} line {mark.line + 1}" if mark else name)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _too_large(where: str) -> SpecError:
+    return SpecError(
+        Mistake(
+            code="spec/too-large",
+            rule=f"a spec must hold at most {MAX_NODES:,} values, {MAX_DEPTH} deep",
+            where=where,
+            got="more",
+            fix="Remove the nested lists, mappings or aliases.",
+        )
+    )
 
 
 def _number(text: str) -> float:

@@ -11,6 +11,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
 │   └── Infeasible         out of memory at the smallest micro-batch
 ├── SweepFailed            a sweep without a single usable trial, exit 1
+├── NotDelivered           runs that the tracking server has not got yet, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
 └── ExportMismatch         an exported model that does not equal the trained one, exit 1
 """
@@ -94,6 +95,10 @@ class Infeasible(TrialEnded):
 
 class SweepFailed(TunerError):
     """A sweep without a single usable trial."""
+
+
+class NotDelivered(TunerError):
+    """Runs that the tracking server has not got yet."""
 
 
 class Interrupted(TunerError):

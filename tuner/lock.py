@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from tuner.errors import CommandError, Mistake
 
 _FILE = "lock"
+_ATTEMPTS, _PAUSE = 4, 0.05
+"""`holder` shares the lock for a moment, which must not look like a running sweep."""
 
 
 @contextmanager
@@ -23,9 +26,7 @@ def held(folder: Path, name: str) -> Iterator[None]:
         CommandError: another process holds it.
     """
     with (folder / _FILE).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file.fileno()):
             raise CommandError(
                 Mistake(
                     code="sweep/running",
@@ -34,11 +35,21 @@ def held(folder: Path, name: str) -> Iterator[None]:
                     got=f"it running as {holder(folder)}",
                     fix="Wait for it, or stop that process; `tuner status` shows how far it is.",
                 )
-            ) from None
+            )
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         file.flush()
         yield
+
+
+def _taken(descriptor: int) -> bool:
+    for _ in range(_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+    return False
 
 
 def holder(folder: Path) -> str | None:

@@ -63,9 +63,11 @@ def get(kind: str, name: str) -> ModuleType:
                 module: ModuleType = point.load()
                 return module
         return importlib.import_module(f"{FOLDERS[kind]}.{name}")
-    if "." in name or ":" in name:
+    path = name.partition(":")[0]
+    is_path = all(step.isidentifier() for step in path.split("."))
+    if is_path and ("." in path or ":" in name):
         try:
-            return importlib.import_module(name.partition(":")[0])
+            return importlib.import_module(path)
         except ModuleNotFoundError as missing:
             if missing.name and not name.startswith(missing.name):
                 raise

@@ -14,7 +14,15 @@ from cluster.connect import connected, local_capacity, set_environment
 from cluster.plan import Capacity, Plan, Refused, Resources, plan
 from tuner import lock
 from tuner.context import Context
-from tuner.errors import CommandError, InputError, Interrupted, Mistake, PlanError, SweepFailed
+from tuner.errors import (
+    CommandError,
+    InputError,
+    Interrupted,
+    Mistake,
+    NotDelivered,
+    PlanError,
+    SweepFailed,
+)
 from tuner.files import write_text
 from tuner.home import SPEC, Home
 from tuner.interruption import Interruption
@@ -182,13 +190,21 @@ class Sweep:
         return export_model(self, to, trial)
 
     def sync(self) -> str:
-        """Delivers what the tracking server has not got yet."""
+        """Delivers what the tracking server has not got yet; gives what to tell the user.
+
+        Raises:
+            InputError: the server does not answer.
+            NotDelivered: it did not take everything.
+        """
         from tuner.tracking.sync import sync
 
+        self._refuse_tracking(offline=False)
         uri = self.home.tracking_uri(self.spec.tracking.uri)
         with lock.held(self.folder, self.spec.name):
             problem = sync(self.folder, uri)
-        return problem or f"everything of {self.spec.name!r} is delivered"
+        if problem:
+            raise NotDelivered(f"{problem}; `tuner sync {self.spec.name}` goes on")
+        return f"everything of {self.spec.name!r} is delivered"
 
     def _work(self, display: Display, offline: bool) -> Leaderboard:
         """Connect, search, score; every way out leaves the folder ready for `resume`."""

@@ -64,6 +64,16 @@ class Batch:
         alone = [Batch(params=self.params), Batch(tags=self.tags), Batch(metrics=self.metrics)]
         return [batch for batch in alone if batch != Batch()]
 
+    def halves(self) -> list[Batch]:
+        """The same in two parts, fewer if there is only one item: to find what is refused."""
+        metrics, params, tags = self.metrics, list(self.params.items()), list(self.tags.items())
+        cuts = (len(metrics) // 2, len(params) // 2, len(tags) // 2)
+        first, second = (
+            Batch(metrics[m], dict(params[p]), dict(tags[t]))
+            for m, p, t in ([slice(c) for c in cuts], [slice(c, None) for c in cuts])
+        )
+        return [half for half in (first, second) if half != Batch()]
+
     def names(self) -> str:
         """What is in it, for a message."""
         points = {point.name for point in self.metrics}

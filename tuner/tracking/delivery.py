@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +46,7 @@ class Delivery:
         artifact_root: for a new experiment; None leaves it to the server, or to the folder beside
             a SQLite database.
         run_ids: looked up and added to.
-        fresh_from: entries from this number on were recorded by this process, so that their runs
-            cannot have been made by an earlier one.
+        known: keys of runs that earlier processes recorded, and so may have made.
         refuse: told key, names and reason of everything that the server will never take.
     """
 
@@ -59,7 +58,7 @@ class Delivery:
         folder: Path,
         artifact_root: str | None,
         run_ids: RunIds,
-        fresh_from: int,
+        known: Iterable[str],
         refuse: Callable[[str, str, str], None],
     ) -> None:
         self._uri = uri
@@ -67,11 +66,11 @@ class Delivery:
         self._folder = folder
         self._artifact_root = artifact_root
         self._run_ids = run_ids
-        self._fresh_from: float = fresh_from
         self._refuse = refuse
         self._client: MlflowClient | None = None
         self._experiment_id = ""
-        self._tried: set[str] = set()
+        self._doubtful = set(known)
+        self._doubts_all = False
         self.refused: str | None = None
         """The last refusal, in one line."""
 
@@ -83,26 +82,25 @@ class Delivery:
         """
         if self._client is None:
             self._client = self._open()
-        by_key: dict[str, list[tuple[int, RunRecord]]] = {}
+        by_key: dict[str, list[RunRecord]] = {}
         for entry in entries:
             if not isinstance(entry.record, Header):
-                by_key.setdefault(entry.record.key, []).append((entry.number, entry.record))
-        for key, numbered in by_key.items():
-            number = numbered[0][0]
+                by_key.setdefault(entry.record.key, []).append(entry.record)
+        for key, records in by_key.items():
             batch = Batch()
-            for number, record in numbered:
+            for record in records:
                 if isinstance(record, Metrics | Params | Tags):
                     batch.take(record)
                 else:
-                    self._send(key, number, batch)
+                    self._send(key, batch)
                     batch = Batch()
-                    self._act(number, record)
-            self._send(key, number, batch)
+                    self._act(record)
+            self._send(key, batch)
 
     def forget(self) -> None:
         """Believe nothing that the server once said: look up each run, and the experiment."""
         self._run_ids.forget()
-        self._fresh_from = float("inf")
+        self._doubts_all = True
         self._client = None
 
     def _give_up(self, key: str, what: str, refused: Refused) -> None:
@@ -132,19 +130,21 @@ class Delivery:
             raise Unreachable(f"experiment {self._experiment!r} was deleted: restore it in MLflow")
         return client
 
-    def _send(self, key: str, number: int, batch: Batch) -> None:
+    def _send(self, key: str, batch: Batch) -> None:
         for part in batch.parts():
-            run_id = self._run_ids.get(key) or self._make(key, number, None)
+            run_id = self._run_ids.get(key) or self._make(key, None)
             try:
                 self._log(run_id, part)
             except Refused as refused:
-                kinds = part.kinds()
-                if len(kinds) == 1:
+                # What is refused must not take the rest with it: kinds apart, then halves.
+                pieces = part.kinds()
+                if len(pieces) == 1:
+                    pieces = part.halves()
+                if len(pieces) == 1:
                     self._give_up(key, part.names(), refused)
                     continue
-                # One kind must not take the others with it.
-                for kind in kinds:
-                    self._send(key, number, kind)
+                for piece in pieces:
+                    self._send(key, piece)
 
     def _log(self, run_id: str, part: Batch) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -158,12 +158,12 @@ class Delivery:
                 synchronous=True,
             )
 
-    def _act(self, number: int, record: RunStarted | Artifact | Dataset | RunEnded) -> None:
+    def _act(self, record: RunStarted | Artifact | Dataset | RunEnded) -> None:
         """Send one record that has a call of its own."""
         run_id = self._run_ids.get(record.key)
         if run_id is None:
             started = record if isinstance(record, RunStarted) else None
-            run_id = self._make(record.key, number, started)
+            run_id = self._make(record.key, started)
         try:
             match record:
                 case RunStarted():
@@ -180,13 +180,13 @@ class Delivery:
         except Refused as refused:
             self._give_up(record.key, record.kind, refused)
 
-    def _make(self, key: str, number: int, started: RunStarted | None) -> str:
+    def _make(self, key: str, started: RunStarted | None) -> str:
         """A run that has no id on file: found by its tag if it may exist, else created."""
         tag = f"{self._run_ids.uid}/{key}"
         try:
             with translated():
-                doubtful = number < self._fresh_from or key in self._tried
-                self._tried.add(key)
+                doubtful = self._doubts_all or key in self._doubtful
+                self._doubtful.add(key)
                 run_id = self._find(tag) if doubtful else None
                 if run_id is None:
                     run_id = self._create(key, tag, started)
@@ -206,7 +206,10 @@ class Delivery:
 
     def _create(self, key: str, tag: str, started: RunStarted | None) -> str:
         tags = {KEY_TAG: tag}
-        parent = self._run_ids.get(started.parent) if started and started.parent else None
+        parent = None
+        if started is not None and started.parent is not None:
+            known = self._run_ids.get(started.parent)
+            parent = known or self._find(f"{self._run_ids.uid}/{started.parent}")
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
         run = self._mlflow.create_run(

@@ -63,6 +63,10 @@ class History:
         assert key in self._runs, f"{key!r} is told about before run()"
         return self._runs[key]
 
+    def keys(self) -> list[str]:
+        """All runs, open or not."""
+        return list(self._runs)
+
     def is_open(self, key: str) -> bool:
         """Whether the run was opened and not closed since."""
         return key in self._runs and self._runs[key].is_open

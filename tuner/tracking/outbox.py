@@ -74,10 +74,10 @@ class Outbox:
         with self._mutex:
             line = encode(Entry(number=self.last + 1, record=record))
             try:
-                written = os.write(self._file, line)
-                if written < len(line):
+                written = 0
+                while written < len(line):
                     # A full disk takes a part first; the rest raises what is wrong.
-                    os.write(self._file, line[written:])
+                    written += os.write(self._file, line[written:])
             except OSError:
                 os.ftruncate(self._file, self._end)
                 raise
@@ -178,13 +178,16 @@ class Outbox:
 
 
 def read_header(folder: Path) -> Header | None:
-    """The header of an outbox that need not be open; None where there is none."""
+    """The first whole header of an outbox that need not be open; None where there is none."""
     path = folder / RECORDS
     if not path.is_file():
         return None
     with open(path, "rb") as file:
-        entry = _decode(file.readline())
-    return entry.record if entry is not None and isinstance(entry.record, Header) else None
+        for line in file:
+            entry = _decode(line)
+            if entry is not None and isinstance(entry.record, Header):
+                return entry.record
+    return None
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -84,7 +84,7 @@ class Tracker:
             folder=self._folder,
             artifact_root=artifact_root,
             run_ids=self._run_ids,
-            fresh_from=self._outbox.last + 1,
+            known=self._history.keys(),
             refuse=self._outbox.refuse,
         )
         self._writer = Writer(self._outbox, delivery or None)

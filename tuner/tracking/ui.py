@@ -19,7 +19,12 @@ _ENVIRONMENT = {
     # What opens the server to other machines must not come in by the environment.
     "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
 }
-_UNSET = ("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",)
+_UNSET = (
+    "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
+    # Options of other servers, under which MLflow checks no Host and no Origin.
+    "MLFLOW_GUNICORN_OPTS",
+    "MLFLOW_UVICORN_OPTS",
+)
 
 
 def command(home: Path, port: int) -> list[str]:

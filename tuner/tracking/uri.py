@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -17,7 +18,9 @@ SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql")
 """What a tracking address may start with; a driver may follow, as in `postgresql+psycopg2`."""
 
 _PORTS = {"postgresql": 5432, "mysql": 3306}
-_USERINFO = re.compile(r"(?<=://)[^\s/'\"]*@")
+_USERINFO = re.compile(r"(?<=://)(?:[^\s/@]*:(?!\d+/)\S*|[^\s/'\"]*)@")
+"""What stands before a host, a password with slashes and quotes included; but in the address
+`http://host:5000/team@home` nothing does."""
 _SECRET = re.compile(r"(?i)\b([\w-]*(?:password|passwd|pwd|token|secret)[\w-]*=)[^&\s'\"]+")
 
 
@@ -97,10 +100,11 @@ def reachable(uri: str, timeout: float = 10.0) -> Mistake | None:
         return None
     return Mistake(
         code="tracking/unreachable",
-        rule="the tracking server must answer when a sweep starts",
+        rule="the tracking server must answer",
         where="tracking/uri",
         got=redact(f"{uri}: {trouble}"),
-        fix="Start it, mend the address, or pass --offline and deliver later with `tuner sync`.",
+        fix="Start it, or mend the address; with --offline a sweep trains without it, and "
+        "`tuner sync` delivers later.",
     )
 
 
@@ -150,7 +154,7 @@ def _ask(uri: str, timeout: float) -> str | None:
     except urllib.error.HTTPError as error:
         # A proxy that asks for credentials is there; the writer carries them.
         return None if error.code in (401, 403) else f"it answers with HTTP {error.code}"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error)
 
 

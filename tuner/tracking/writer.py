@@ -39,6 +39,7 @@ class Writer:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._pause = INTERVAL
+        self._broken_off = False
         self._disk_problem: str | None = None
         self._server_problem: str | None = None
 
@@ -75,20 +76,24 @@ class Writer:
         self._wake.set()
         with self._changed:
             return self._changed.wait_for(
-                lambda: self._outbox.delivered >= target or not self._threads[1].is_alive(),
+                lambda: self._outbox.delivered >= target or self._broken_off,
                 timeout,
             ) and (self._outbox.delivered >= target)
 
     def close(self, timeout: float) -> bool:
         """Flush for at most `timeout` seconds, then stop for good."""
-        everything = self.flush(timeout)
+        try:
+            everything = self.flush(timeout)
+        except OSError as error:
+            everything, self._disk_problem = False, _not_on_disk(error)
         self._stop.set()
         self._wake.set()
         for thread in self._threads:
             thread.join(1.0)
         # A thread inside a hanging request still uses the outbox: the process's end closes it.
         if not any(thread.is_alive() for thread in self._threads):
-            self._outbox.close()
+            with suppress(OSError):
+                self._outbox.close()
         return everything
 
     def _keep_durable(self) -> None:
@@ -97,18 +102,21 @@ class Writer:
                 self._outbox.flush()
                 self._disk_problem = None
             except OSError as error:
-                self._disk_problem = f"the outbox cannot be put on the disk: {error}"
+                self._disk_problem = _not_on_disk(error)
 
     def _keep_sending(self, delivery: Delivery) -> None:
         try:
             while not self._stop.is_set():
                 self._wake.wait(self._pause)
                 self._wake.clear()
-                self._drain(delivery)
+                # Once it is time to stop, what stood in the way must stay told.
+                if not self._stop.is_set():
+                    self._drain(delivery)
         finally:
             if not self._stop.is_set():
                 self._server_problem = "delivery broke off; `tuner sync` delivers the rest"
             with self._changed:
+                self._broken_off = True
                 self._changed.notify_all()
 
     def _drain(self, delivery: Delivery) -> None:
@@ -128,3 +136,7 @@ class Writer:
             self._server_problem = redact(str(error))[:MAX_LINE_LENGTH]
             _log.debug("tracking waits: %s", self._server_problem)
             self._pause = min(MAX_PAUSE, 2 * max(self._pause, INTERVAL))
+
+
+def _not_on_disk(error: OSError) -> str:
+    return f"the outbox cannot be put on the disk: {error}"
