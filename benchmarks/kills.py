@@ -5,14 +5,14 @@ happens twice.
 
 One sweep runs undisturbed. A second one of the same spec has its driver killed again and again, at
 moments drawn from the seed, and is resumed each time until it has been killed often enough. With
-one lane the two must end with the same suggestions, the same values and the same weights. A finished
-trial counts as run again if its record changed or its curve grew.
+one lane the two must end with the same suggestions, the same values and the same weights. A
+finished trial counts as run again if its record changed or its weights were written again; an
+epoch counts as repeated if it was told and lies behind the checkpoint that its trial goes on from.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import random
@@ -97,14 +97,21 @@ class Machine:
         trials = [{k: v for k, v in t.items() if k != "rank"} for t in board["trials"]]
         return sorted(trials, key=lambda trial: trial["trial"])
 
-    def epochs(self) -> Counter[tuple[str, int]]:
-        """How often each epoch of each trial was trained."""
-        counted: Counter[tuple[str, int]] = Counter()
-        for path in sorted(self.sweep.glob("trials/*/curve.csv")):
-            with path.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    counted[path.parent.name, int(row["epoch"])] += 1
-        return counted
+    def epochs_behind(self, running: set[int]) -> int:
+        """Epochs told of unfinished trials that lie behind the newest checkpoint."""
+        behind = 0
+        for number in running:
+            folder = self.sweep / "trials" / f"{number:04d}"
+            saved = [int(path.stem[6:]) for path in folder.glob("epoch-*.json")]
+            curve = folder / "curve.csv"
+            told = curve.read_text().count("\n") - 1 if curve.exists() else 0
+            behind += max(told - max(saved, default=0), 0)
+        return behind
+
+    def written(self) -> dict[int, int]:
+        """Trial → when its best weights were written."""
+        paths = self.sweep.glob("trials/*/best.json")
+        return {int(path.parent.name): path.stat().st_mtime_ns for path in paths}
 
     def weights(self) -> dict[str, str]:
         """Digest of each trial's best weights."""
@@ -117,12 +124,12 @@ class Machine:
 def kill_often(machine: Machine, kills: int, seed: int) -> dict[str, Any]:
     """Kills and resumes; counts what went wrong on the way."""
     moments = random.Random(seed)
-    rerun, done = 0, 0
+    rerun, behind, done = 0, 0, 0
     seconds: list[float] = []
     command = ["sweep", "spec.yaml"]
     while done < kills:
         before = {t["trial"]: t for t in machine.trials() if t["state"] != "RUNNING"}
-        epochs = machine.epochs()
+        written = machine.written()
         process = machine.start(*command)
         moment = moments.uniform(0.5, LONGEST_SECONDS)
         time.sleep(moment)
@@ -134,14 +141,18 @@ def kill_often(machine: Machine, kills: int, seed: int) -> dict[str, Any]:
         seconds.append(round(moment, 1))
         after = {t["trial"]: t for t in machine.trials()}
         rerun += sum(after[n] != trial for n, trial in before.items())
-        rerun += sum(
-            machine.epochs()[key] != count for key, count in epochs.items() if int(key[0]) in before
-        )
+        rerun += sum(machine.written()[n] != written[n] for n in before.keys() & written.keys())
+        behind += machine.epochs_behind({n for n, t in after.items() if t["state"] == "RUNNING"})
         if (machine.sweep / "spec.json").exists():
             command = ["resume", NAME]
         print(f"kill {done} after {moment:.1f} s: {len(before)} trials were over", flush=True)
     machine.run(*command)
-    return {"kills": done, "moments": seconds, "finished_trials_rerun": rerun}
+    return {
+        "kills": done,
+        "moments": seconds,
+        "finished_trials_rerun": rerun,
+        "epochs_repeated": behind,
+    }
 
 
 def main() -> None:
@@ -169,15 +180,13 @@ def main() -> None:
         found = kill_often(killed, options.kills, options.seed)
         keys = Counter(run.key for run in runs(local_uri(killed.folder / "sweeps"), NAME))
         tracked = runs(local_uri(killed.folder / "sweeps"), NAME)
-        epochs = killed.epochs()
         found |= {
             "lanes": options.lanes,
             "trials": len(killed.trials()),
             "runs_doubled": sum(count - 1 for count in keys.values()),
             "runs_left_running": sum(run.status == "RUNNING" for run in tracked),
             "trials_left_running": sum(t["state"] == "RUNNING" for t in killed.trials()),
-            "epochs_repeated": sum(count - 1 for count in epochs.values()),
-            "epochs": sum(epochs.values()),
+            "epochs": sum(trial["epochs"] for trial in killed.trials()),
         }
         if options.lanes == 1:
             skipped = ("seconds",)

@@ -84,10 +84,12 @@ def _notes(spec: SweepSpec) -> list[str]:
 
 def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
     """Seconds of one epoch of the default configuration, all folds, from a few steps."""
+    import numpy as np
     import torch
 
     from tuner.config import TrialConfig, make_task
     from tuner.data.store import Store
+    from tuner.training.batches import Batches
     from tuner.training.fit import Fit
     from tuner.training.ranks import Ranks
 
@@ -97,16 +99,18 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
     fold = 0 if store.card.num_folds else None
     fit = Fit(config, make_task(spec.task, config, store.card, fold), store, Ranks(), fold=fold)
     size = config.training.batch_size
-    fit.step(fit.rows[:size])
+    places = np.arange(len(fit.train))
+    fit.step(places[:size])
     steps = min(_PROBED_STEPS, fit.num_steps)
     begin = time.perf_counter()
     for step in range(steps):
-        fit.step(fit.rows[step * size : (step + 1) * size])
+        fit.step(places[step * size : (step + 1) * size])
     training = (time.perf_counter() - begin) / steps * fit.num_steps
-    probed = fit.validation_rows[: 4 * size]
+    rows = fit.validation.rows
+    probed = Batches(fit.task, store, rows[: 4 * size], "cpu")
     begin = time.perf_counter()
     fit.evaluate(probed)
-    validation = (time.perf_counter() - begin) * len(fit.validation_rows) / max(len(probed), 1)
+    validation = (time.perf_counter() - begin) * len(rows) / max(len(probed), 1)
     return (training + validation) * max(store.card.num_folds, 1)
 
 

@@ -21,7 +21,7 @@ from cluster.network import free_port, use_interface_of
 from tuner.errors import Diverged
 from tuner.training.job import Job
 from tuner.training.rank import OutOfMemory, Rank, halved
-from tuner.training.trial import Report
+from tuner.training.trial import Point, Report
 
 T = TypeVar("T")
 
@@ -51,6 +51,10 @@ class Lane(ABC):
             LaneBroken: a rank is gone.
         """
         return self._fitting(self._epoch)
+
+    def curve(self) -> list[Point]:
+        """Every epoch of the trial so far, those before its checkpoint included."""
+        return self._rank.curve()
 
     def stop(self) -> None:
         """Ends the trial, keeping its best weights."""

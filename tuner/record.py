@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._search, self._tracker, self._display = search, tracker, display
         self._between_steps = between_steps
         self._running: dict[int, Running] = {}
+        self._recorded: dict[int, int] = {}
+        """Number → last epoch on its curve."""
         self._first: list[Outcome] = []
         self._closed: set[int] = set()
         self._states: Counter[State] = Counter()
@@ -164,15 +167,10 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         number: int = result["number"]
-        if values := result.get("curve"):
-            epoch: int = result["epoch"]
-            named = {_TRAINING.get(n, f"validation/{n}"): value for n, value in values.items()}
-            self._tracker.metrics(_key(number), epoch, named)
-            curve.append(self._folder / trial_folder(number), epoch, named)
-            known = self._running[number]
-            self._running[number] = Running(
-                number=number, epoch=epoch, epochs=known.epochs, best=result["best"]
-            )
+        for epoch, values in result["curve"]:
+            self._point(number, epoch, values)
+        if (known := self._running.get(number)) and "best" in result:
+            self._running[number] = replace(known, epoch=result["epoch"], best=result["best"])
         told = result.get("outcome")
         if told and self._search.outcome(number) is None:
             # Before anyone else: a trial that is shown as over must never run again.
@@ -181,6 +179,15 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             self._close_trial(number, outcome)
         else:
             self._display.progress(self._progress())
+
+    def _point(self, number: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Records an epoch, unless it is one that a trial repeats or tells again after a crash."""
+        if epoch <= self._recorded[number]:
+            return
+        self._recorded[number] = epoch
+        named = {_TRAINING.get(n, f"validation/{n}"): value for n, value in values.items()}
+        self._tracker.metrics(_key(number), epoch, named)
+        curve.append(self._folder / trial_folder(number), epoch, named)
 
     def _open_trial(self, number: int, values: Mapping[str, Any]) -> None:
         config = TrialConfig.from_values(values, self._spec.task)
@@ -195,6 +202,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._running[number] = Running(
             number=number, epoch=0, epochs=config.training.epochs, best=None
         )
+        epochs = curve.read(self._folder / trial_folder(number)).get("epoch", [])
+        self._recorded[number] = int(epochs[-1]) if epochs else 0
 
     def _close_trial(self, number: int, outcome: Outcome, *, shown: bool = True) -> None:
         self._count(number, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from tuner.errors import Diverged, Infeasible
 from tuner.lane import Lane, LaneBroken, open_lane
 from tuner.outcome import Outcome, State, outcome_to_json
 from tuner.training.job import Job
-from tuner.training.trial import Report
+from tuner.training.trial import Point, Report
+
+REPORT_SECONDS = 1.0
+"""Epochs shorter than this share a result: each one that Tune handles costs its driver some 15 ms,
+during which the lane stands still. A rung always ends a result."""
 
 
 class LaneTrainable(tune.Trainable):  # type: ignore[misc]
@@ -29,6 +34,10 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
     _job: Job | None
     """What the next step starts with; None once it has started."""
     _last: Report | None
+    _untold: list[Point]
+    """Epochs that no result has told yet."""
+    _rungs: frozenset[int]
+    """Epochs at which the scheduler judges this trial."""
 
     def setup(self, config: dict[str, Any], context: Context) -> None:
         self._context = context
@@ -47,8 +56,9 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
                 self._lane = open_lane(self._context.resources)
             if self._job is not None:
                 self._lane.start(self._job)
+                self._untold = self._lane.curve()
                 self._job = None
-            report = self._lane.epoch()
+            return self._epochs(self._lane)
         except LaneBroken:
             raise
         except Diverged as end:
@@ -60,10 +70,17 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             return self._over(State.FAILED, f"{type(bug).__name__}: {_first_line(bug)}")
-        self._last = report
-        if report.ended:
-            return self._over(State.COMPLETE, report.ended)
-        return self._result(report)
+
+    def _epochs(self, lane: Lane) -> dict[str, Any]:
+        """Trains to the next rung, to the trial's end, or for a while."""
+        begin = time.monotonic()
+        while True:
+            report = self._last = lane.epoch()
+            self._untold.append((report.epoch, report.metrics))
+            if report.ended:
+                return self._over(State.COMPLETE, report.ended)
+            if report.epoch in self._rungs or time.monotonic() - begin >= REPORT_SECONDS:
+                return self._result(report)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a trial's checkpoints lie under its number, where every retry looks."""
@@ -80,6 +97,8 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
     def _take(self, config: dict[str, Any]) -> None:
         self._number = config["number"]
         self._last = None
+        self._untold = []
+        self._rungs = frozenset(config["rungs"])
         self._job = self._context.job(config["number"], config["values"])
 
     def _result(self, report: Report) -> dict[str, Any]:
@@ -90,8 +109,11 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             "best_epoch": report.best_epoch,
             "seconds": report.seconds,
             "metrics": report.best_metrics,
-            "curve": report.metrics,
-        }
+        } | self._told()
+
+    def _told(self) -> dict[str, Any]:
+        curve, self._untold = self._untold, []
+        return {"curve": curve}
 
     def _over(self, state: State, reason: str) -> dict[str, Any]:
         last = self._last
@@ -104,10 +126,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             seconds=last.seconds if last else 0.0,
             metrics=last.best_metrics if last else {},
         )
-        known = self._result(last) if last else {"number": self._number, "epoch": 0}
-        if state is not State.COMPLETE:
-            # The last epoch's curve was reported before.
-            known.pop("curve", None)
+        known = self._result(last) if last else {"number": self._number, "epoch": 0, **self._told()}
         return {**known, "outcome": outcome_to_json(outcome), "done": True}
 
 

@@ -40,6 +40,11 @@ def joined_size(hidden_size: int, directions: int, how: Join) -> int:
     return hidden_size * directions if how == "concat" else hidden_size
 
 
+def dropout(x: Tensor, share: float, training: bool) -> Tensor:
+    """torch's, which otherwise draws a mask for a share of 0 too."""
+    return F.dropout(x, share, training) if share else x
+
+
 class Layer(nn.Module):
     """One level of the stack: a cell and its normalisation for each direction."""
 
@@ -59,7 +64,8 @@ class Layer(nn.Module):
             if backward:
                 h_BTH = steps.reverse(h_BTH)
             outputs.append(normalise(h_BTH, steps))
-        return torch.stack(outputs, dim=2)
+        # One direction needs no copy.
+        return outputs[0].unsqueeze(2) if len(outputs) == 1 else torch.stack(outputs, dim=2)
 
 
 class Encoder(nn.Module):
@@ -90,6 +96,6 @@ class Encoder(nn.Module):
         """Encodes every step; what stands at padded steps is finite and meaningless."""
         h_BTDH: Tensor = self.layers[0](x_BTF, steps)
         for layer in self.layers[1:]:
-            h_BTJ = F.dropout(join(h_BTDH, self.join), self.dropout, self.training)
+            h_BTJ = dropout(join(h_BTDH, self.join), self.dropout, self.training)
             h_BTDH = layer(h_BTJ, steps)
         return h_BTDH

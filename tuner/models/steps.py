@@ -6,40 +6,55 @@ Everything here can be traced: no size or value becomes a Python number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
 class Steps:
-    """The real steps of one padded batch."""
+    """The real steps of one padded batch; what a network does not ask for is never computed.
 
-    valid_BT: Tensor
-    """True where a step belongs to its sequence; nowhere in a row of length 0."""
-    pooled_BT: Tensor
-    """The valid steps, and the first, blank one of a row of length 0, to keep it finite."""
-    lengths_B: Tensor
-    """How many steps are pooled, at least 1."""
-    _mirror_N: Tensor
-    """For each of the B·T steps the flat index of its mirror image within the sequence."""
+    Args:
+        x_BTF: the batch.
+        lengths_B: its lengths, int64, on the same device.
+    """
 
-    @classmethod
-    def of(cls, x_BTF: Tensor, lengths_B: Tensor) -> Steps:
-        """Reads the steps off a padded batch and its lengths (int64, on the same device)."""
-        num_sequences, num_steps = x_BTF.shape[0], x_BTF.shape[1]
-        time_T = torch.arange(num_steps, device=lengths_B.device)
-        valid_BT = time_T < lengths_B.unsqueeze(1)
-        mirror_BT = torch.where(valid_BT, lengths_B.unsqueeze(1) - 1 - time_T, time_T)
-        first_B = torch.arange(num_sequences, device=lengths_B.device) * num_steps
-        pooled_B = lengths_B.clamp(min=1)
-        return cls(
-            valid_BT=valid_BT,
-            pooled_BT=time_T < pooled_B.unsqueeze(1),
-            lengths_B=pooled_B,
-            _mirror_N=(mirror_BT + first_B.unsqueeze(1)).flatten(),
-        )
+    def __init__(self, x_BTF: Tensor, lengths_B: Tensor) -> None:
+        self._num_sequences, self._num_steps = x_BTF.shape[0], x_BTF.shape[1]
+        self._given_B = lengths_B
+
+    @cached_property
+    def valid_BT(self) -> Tensor:
+        """True where a step belongs to its sequence; nowhere in a row of length 0."""
+        return self._time_T < self._given_B.unsqueeze(1)
+
+    @cached_property
+    def pooled_BT(self) -> Tensor:
+        """The valid steps, and the first, blank one of a row of length 0, to keep it finite."""
+        return self._time_T < self.lengths_B.unsqueeze(1)
+
+    @cached_property
+    def lengths_B(self) -> Tensor:
+        """How many steps are pooled, at least 1."""
+        return self._given_B.clamp(min=1)
+
+    @cached_property
+    def _time_T(self) -> Tensor:
+        return torch.arange(self._num_steps, device=self._given_B.device)
+
+    @cached_property
+    def _first_B(self) -> Tensor:
+        """The flat index of each sequence's first step."""
+        sequence_B = torch.arange(self._num_sequences, device=self._given_B.device)
+        return sequence_B * self._num_steps
+
+    @cached_property
+    def _mirror_N(self) -> Tensor:
+        """For each of the B·T steps the flat index of its mirror image within the sequence."""
+        end_B1 = self._given_B.unsqueeze(1) - 1
+        mirror_BT = torch.where(self.valid_BT, end_B1 - self._time_T, self._time_T)
+        return (mirror_BT + self._first_B.unsqueeze(1)).flatten()
 
     def reverse(self, x_BTF: Tensor) -> Tensor:
         """Each sequence reversed within its length, its padding left in place; its own inverse.
@@ -52,5 +67,4 @@ class Steps:
 
     def last(self, x_BTF: Tensor) -> Tensor:
         """Each sequence's last valid step, x_BF."""
-        first_B = torch.arange(x_BTF.shape[0], device=x_BTF.device) * x_BTF.shape[1]
-        return x_BTF.flatten(0, 1).index_select(0, first_B + self.lengths_B - 1)
+        return x_BTF.flatten(0, 1).index_select(0, self._first_B + self.lengths_B - 1)

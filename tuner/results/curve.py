@@ -15,7 +15,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 
 
 def append(folder: Path, epoch: int, values: Mapping[str, float]) -> None:
-    """Adds one epoch to a trial's curve; an epoch trained again after a crash stands twice."""
+    """Adds one epoch to a trial's curve."""
     path = folder / CURVE
     folder.mkdir(parents=True, exist_ok=True)
     with path.open("a", newline="", encoding="utf-8") as file:
@@ -26,7 +26,7 @@ def append(folder: Path, epoch: int, values: Mapping[str, float]) -> None:
 
 
 def read(folder: Path) -> dict[str, list[float]]:
-    """A trial's curve as columns, `epoch` first; what was trained twice counts once.
+    """A trial's curve as columns, `epoch` first; an epoch that stands twice counts once.
 
     A last line that a crash tore is left out. Empty if the trial reported nothing.
     """

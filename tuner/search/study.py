@@ -96,6 +96,10 @@ class Search:
             self._disk.add(self._memory.get_trial(trial.number))
         return None
 
+    def rungs(self, number: int) -> tuple[int, ...]:
+        """The epochs at which a trial is judged: it must report there, and need not elsewhere."""
+        return self._rule.rungs(number)
+
     def epoch(self, number: int, epoch: int, best: float) -> bool:
         """Hears a trial's best value so far; returns whether to stop it.
 

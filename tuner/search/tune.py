@@ -1,8 +1,8 @@
 """Ray Tune's searcher and scheduler as thin doors to one `Search`.
 
-Tune's dict for a trial is {"number": …, "values": {…}}. The trainable reports `epoch`, `best`,
-`best_epoch`, `seconds` and `metrics`, and `outcome` with the last result of a trial that ended by
-itself. Tune flattens nested results before either of these classes sees them.
+Tune's dict for a trial is {"number": …, "values": {…}, "rungs": […]}. The trainable reports
+`epoch`, `best`, `best_epoch`, `seconds` and `metrics`, and `outcome` with the last result of a
+trial that ended by itself. Tune flattens nested results before either of these classes sees them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # ray is untyped
             finished: str = Searcher.FINISHED
             return finished
         self._numbers[trial_id] = suggestion.number
-        return {"number": suggestion.number, "values": suggestion.values}
+        return {
+            "number": suggestion.number,
+            "values": suggestion.values,
+            "rungs": list(self._search.rungs(suggestion.number)),
+        }
 
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False

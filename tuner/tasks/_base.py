@@ -36,6 +36,11 @@ class Batch:
     scale: Any = None
     """What the window's normalisation divided by, rows first."""
 
+    @property
+    def num_bytes(self) -> int:
+        """Of all arrays together."""
+        return sum(array.nbytes for array in vars(self).values() if array is not None)
+
     def to_torch(self, device: str) -> Batch:
         """The same batch as tensors on a device."""
         import torch

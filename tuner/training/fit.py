@@ -22,6 +22,7 @@ from tuner.errors import Diverged
 from tuner.models.build import build
 from tuner.models.shape import Dropouts, Shape
 from tuner.tasks._base import Batch, Task
+from tuner.training.batches import Batches
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
 
@@ -46,8 +47,8 @@ class Fit:
     ) -> None:
         self.config, self.task, self.store, self.ranks = config, task, store, ranks
         self.micro_batch = micro_batch
-        self.rows = task.rows(store, "train", fold)
-        self.validation_rows = task.rows(store, "validation", fold)
+        self.train = Batches(task, store, task.rows(store, "train", fold), ranks.device)
+        self.validation = Batches(task, store, task.rows(store, "validation", fold), ranks.device)
         seed = config.training.seed
         self._stream = [seed, 0 if fold is None else fold + 1]
         self.module = build_module(config, task).to(ranks.device)
@@ -62,7 +63,7 @@ class Fit:
         self.optimizer: torch.optim.Optimizer = self._optimizers.build(
             config.optimizer, self.parameters
         )
-        self.num_steps = math.ceil(len(self.rows) / config.training.batch_size)
+        self.num_steps = math.ceil(len(self.train) / config.training.batch_size)
 
     def epoch(self, number: int, values: list[float]) -> dict[str, float]:
         """Trains over all training rows once and gives the metrics of training.
@@ -76,31 +77,40 @@ class Fit:
             Diverged: the loss or the weights' norm is not finite.
         """
         stream = [*self._stream, number]
-        order = np.random.default_rng(stream).permutation(self.rows)
+        order = np.random.default_rng(stream).permutation(len(self.train))
         torch.manual_seed(_seed([*stream, self.ranks.rank]))
         size = self.config.training.batch_size
         self.model.train()
-        total = self.ranks.zeros(2)
+        losses: list[torch.Tensor] = []
+        count = 0
         for step in range(self.num_steps):
             progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
             self._set_rate(progress, values)
-            total += self.step(order[step * size : (step + 1) * size])
+            loss, elements = self.step(order[step * size : (step + 1) * size])
+            losses.append(loss)
+            count += elements
             if step % _CHECK_EVERY == _CHECK_EVERY - 1:
-                self._refuse_divergence(total, number)
-        loss, count = self._refuse_divergence(total, number)
+                losses = [torch.stack(losses).sum()]
+                self._finite_total(losses, number)
+        total = self._finite_total(losses, number)
         # Saturated gates keep the loss finite while the weights run away.
         if not torch.stack([p.detach().square().sum() for p in self.parameters]).isfinite().all():
             raise Diverged(f"the squares of the weights overflow in epoch {number}")
-        return {"train_loss": loss / max(count, 1), "lr": self._rate}
+        return {"train_loss": total / max(count, 1), "lr": self._rate}
 
-    def step(self, rows: np.ndarray) -> torch.Tensor:
-        """One optimizer step on one global batch; gives this rank's loss sum and its count."""
-        count = self.task.count(self.store, rows)
-        total = self.ranks.zeros(2)
+    def step(self, places: np.ndarray) -> tuple[torch.Tensor, int]:
+        """One optimizer step on one global batch, given by places among the training rows.
+
+        Returns:
+            This rank's part of the loss sum, and the valid elements of the whole batch.
+        """
+        count = self.train.count(places)
+        total = self.ranks.zeros()
         if not count:
-            return total
-        self.optimizer.zero_grad(set_to_none=True)
-        batches = self._micro_batches(rows)
+            return total, 0
+        for parameter in self.parameters:
+            parameter.grad = None
+        batches = self._micro_batches(places)
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self._without_reduction():
@@ -113,25 +123,24 @@ class Fit:
                 ):
                     objective = objective + extra
                 objective.backward()  # type: ignore[no-untyped-call]
-            total[0] += loss.detach()
+            total += loss.detach()
         self._clip()
         self._decay()
         self.optimizer.step()
-        total[1] += count / self.ranks.size
-        return total
+        return total, count
 
-    def evaluate(self, rows: np.ndarray) -> dict[str, float]:
+    def evaluate(self, batches: Batches) -> dict[str, float]:
         """The task's metrics on some rows, the same on every rank.
 
         Sums are added over batches and ranks before any quotient is taken. A metric of an output
         that is not finite is NaN.
         """
         self.module.eval()
-        mine = rows[self.ranks.rank :: self.ranks.size]
+        mine = np.arange(self.ranks.rank, len(batches), self.ranks.size)
         sums: torch.Tensor | None = None
         with torch.no_grad():
             for start in range(0, max(len(mine), 1), _EVALUATION_ROWS):
-                batch = self._batch(mine[start : start + _EVALUATION_ROWS])
+                batch = batches.take(mine[start : start + _EVALUATION_ROWS])
                 statistics = self.task.statistics(self.module(batch.inputs, batch.lengths), batch)
                 if not len(mine):
                     statistics = torch.zeros_like(statistics)
@@ -139,16 +148,13 @@ class Fit:
         assert sums is not None
         return self.task.metrics(self.ranks.add(sums).tolist())
 
-    def _micro_batches(self, rows: np.ndarray) -> list[Batch]:
+    def _micro_batches(self, places: np.ndarray) -> list[Batch]:
         """This rank's share in pieces; every rank has as many, so that norms can meet."""
-        largest = math.ceil(len(rows) / self.ranks.size)
-        pieces = math.ceil(largest / self.micro_batch) if self.micro_batch else 1
-        return [self._batch(part) for part in np.array_split(self.ranks.share(rows), pieces)]
-
-    def _batch(self, rows: np.ndarray) -> Batch:
-        if len(rows):
-            return self.task.batch(self.store, rows).to_torch(self.ranks.device)
-        return self.task.batch(self.store, self.rows[:1]).idle().to_torch(self.ranks.device)
+        share = self.ranks.share(places)
+        if self.micro_batch is None:
+            return [self.train.take(share)]
+        pieces = math.ceil(math.ceil(len(places) / self.ranks.size) / self.micro_batch)
+        return [self.train.take(part) for part in np.array_split(share, pieces)]
 
     def _without_reduction(self) -> AbstractContextManager[None]:
         if isinstance(self.model, DistributedDataParallel):
@@ -178,11 +184,13 @@ class Fit:
             with torch.no_grad():
                 torch._foreach_mul_(list[torch.Tensor](self.weights), 1 - self._rate * decay)
 
-    def _refuse_divergence(self, total: torch.Tensor, number: int) -> tuple[float, float]:
-        loss, count = self.ranks.add(total.clone()).tolist()
+    def _finite_total(self, losses: list[torch.Tensor], number: int) -> float:
+        """The loss of all ranks so far."""
+        mine = torch.stack(losses).sum() if losses else self.ranks.zeros()
+        loss: float = self.ranks.add(mine).item()
         if not math.isfinite(loss):
             raise Diverged(f"the training loss is {loss} in epoch {number}")
-        return loss, count
+        return loss
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Model and optimizer as flat tensors."""

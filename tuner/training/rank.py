@@ -16,7 +16,7 @@ from tuner.data.store import Store
 from tuner.errors import Infeasible
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
-from tuner.training.trial import Report, Trial
+from tuner.training.trial import Point, Report, Trial
 
 JOIN_SECONDS = 120.0
 """How long ranks wait for one another before a group that cannot form is an error."""
@@ -61,6 +61,10 @@ class Rank:
                 return self._trial.restore()
         except OutOfMemory as full:
             raise Infeasible(f"the model alone does not fit into memory: {full}") from full
+
+    def curve(self) -> list[Point]:
+        """Every epoch of the trial so far, those before its checkpoint included."""
+        return [] if self._trial is None else list(self._trial.curve)
 
     def epoch(self) -> Report:
         """Trains and scores one epoch of the trial.

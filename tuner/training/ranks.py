@@ -28,6 +28,6 @@ class Ranks:
             dist.all_reduce(tensor)
         return tensor
 
-    def zeros(self, length: int) -> Tensor:
+    def zeros(self) -> Tensor:
         """A float64 accumulator on this rank's device."""
-        return torch.zeros(length, dtype=torch.float64, device=self.device)
+        return torch.zeros((), dtype=torch.float64, device=self.device)

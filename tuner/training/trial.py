@@ -15,6 +15,7 @@ from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.training import checkpoint
+from tuner.training.batches import Batches
 from tuner.training.fit import Fit, below
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
@@ -23,6 +24,10 @@ _CHECKPOINT_SECONDS = 2.0
 """Epochs shorter than this share a checkpoint: at most one epoch, or this time, is repeated."""
 
 BEST = "best"
+
+
+Point = tuple[int, dict[str, float]]
+"""An epoch and its metrics."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,9 @@ class Trial:
         self.seconds = 0.0
         self.values: list[list[float]] = []
         """Objective of each epoch and fold, larger always better."""
+        self.curve: list[Point] = []
+        """Every epoch so far, over all attempts: what was trained but not told when a process died
+        is told by the next one."""
         self.best_value, self.best_epoch = -math.inf, 0
         self.best_metrics: dict[str, float] = {}
         self._best_tensors: dict[str, torch.Tensor] = {}
@@ -93,7 +101,8 @@ class Trial:
         metrics = {name: sum(m[name] for m in per_fit) / len(per_fit) for name in per_fit[0]}
         elapsed = time.perf_counter() - begin
         self.seconds += elapsed
-        metrics["rows_per_second"] = sum(len(fit.rows) for fit in self.fits) / elapsed
+        metrics["rows_per_second"] = sum(len(fit.train) for fit in self.fits) / elapsed
+        self.curve.append((self.epoch, metrics))
         if self.refits:
             value = float(self.epoch)
         else:
@@ -132,14 +141,15 @@ class Trial:
         if best is not None:
             fit.module.load_state_dict(best.tensors)
         assert split in ("train", "validation", "test")
-        return fit.evaluate(fit.task.rows(self.store, split, None))  # type: ignore[arg-type]
+        rows = fit.task.rows(self.store, split, None)  # type: ignore[arg-type]
+        return fit.evaluate(Batches(fit.task, self.store, rows, self.ranks.device))
 
     def _one(self, index: int, fit: Fit) -> dict[str, float]:
         history = [values[index] for values in self.values]
         metrics = fit.epoch(self.epoch, history)
         if self.refits:
             return metrics
-        metrics |= fit.evaluate(fit.validation_rows)
+        metrics |= fit.evaluate(fit.validation)
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(f"`{name}` is {value} after epoch {self.epoch}")
@@ -193,6 +203,7 @@ class Trial:
             "epoch": self.epoch,
             "seconds": self.seconds,
             "history": self.values,
+            "curve": self.curve,
             "best_value": self.best_value,
             "best_epoch": self.best_epoch,
             "best_metrics": self.best_metrics,
@@ -210,6 +221,7 @@ class Trial:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self._saved_epoch = self.epoch
         self.values = state["history"]
+        self.curve = [(epoch, metrics) for epoch, metrics in state["curve"]]
         self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
         self.best_metrics = state["best_metrics"]
         return self.epoch

@@ -15,7 +15,7 @@ from tuner.models.steps import Steps
 def test_equals_torch_on_the_valid_steps() -> None:
     ours, theirs = BatchNorm(4), torch.nn.BatchNorm1d(4)
     h_BTH = torch.randn(3, 5, 4) * 2 + 100
-    steps = Steps.of(h_BTH, torch.tensor([5, 1, 3]))
+    steps = Steps(h_BTH, torch.tensor([5, 1, 3]))
 
     normal_BTH = ours(h_BTH, steps)
 
@@ -35,7 +35,7 @@ def test_one_valid_step_is_finite() -> None:
     norm = BatchNorm(4)
     h_BTH = torch.randn(1, 3, 4, requires_grad=True)
 
-    norm(h_BTH, Steps.of(h_BTH, torch.tensor([1]))).sum().backward()
+    norm(h_BTH, Steps(h_BTH, torch.tensor([1]))).sum().backward()
 
     assert h_BTH.grad is not None and h_BTH.grad.isfinite().all()
     assert norm.running_var.isfinite().all()
@@ -68,7 +68,7 @@ def test_half_precision_keeps_its_type_and_single_precision_statistics() -> None
     norm = BatchNorm(4)
     h_BTH = torch.full((64, 40, 4), 60.0, dtype=torch.float16)  # the sum, 153600, exceeds float16
 
-    normal_BTH = norm(h_BTH, Steps.of(h_BTH, torch.full((64,), 40)))
+    normal_BTH = norm(h_BTH, Steps(h_BTH, torch.full((64,), 40)))
 
     assert normal_BTH.dtype == torch.float16 and normal_BTH.isfinite().all()
     assert norm.running_mean.tolist() == pytest.approx([6.0] * 4)

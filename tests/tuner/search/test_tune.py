@@ -63,7 +63,11 @@ def result(epoch: int, best: float, **more: Any) -> dict[str, Any]:
 def test_suggests_up_to_the_limit(search: Search, clock: Clock) -> None:
     searcher, _ = doors(search, clock, limit=2)
 
-    assert searcher.suggest("a") == {"number": 0, "values": SPACE.defaults()}
+    assert searcher.suggest("a") == {
+        "number": 0,
+        "values": SPACE.defaults(),
+        "rungs": [1, 3],
+    }
     assert searcher.suggest("b")["number"] == 1
     assert searcher.suggest("c") == Searcher.FINISHED
 

@@ -170,10 +170,10 @@ def test_folds_advance_together_and_report_their_mean(folds: Path, tmp_path: Pat
     rank.start(made.job(folds, tmp_path / "t", {"training/epochs": 4}))
     report = rank.epoch()
     assert rank._trial is not None and len(rank._trial.fits) == 3
-    singles = [fit.evaluate(fit.validation_rows)["accuracy"] for fit in rank._trial.fits]
+    singles = [fit.evaluate(fit.validation)["accuracy"] for fit in rank._trial.fits]
     assert report.metrics["accuracy"] == pytest.approx(sum(singles) / 3, abs=1e-12)
-    held_out = [set(fit.validation_rows.tolist()) for fit in rank._trial.fits]
-    trained = [set(fit.rows.tolist()) for fit in rank._trial.fits]
+    held_out = [set(fit.validation.rows.tolist()) for fit in rank._trial.fits]
+    trained = [set(fit.train.rows.tolist()) for fit in rank._trial.fits]
     assert set.union(*held_out) == held_out[0] | trained[0]
     assert all(not (t & v) for t, v in zip(trained, held_out, strict=True))
     means = {fit.task.facts.statistics.mean for fit in rank._trial.fits}
@@ -187,7 +187,7 @@ def test_a_refit_trains_all_rows_for_the_given_epochs(folds: Path, tmp_path: Pat
     assert [report.epoch for report in reports] == [1, 2]
     assert rank._trial is not None
     (fit,) = rank._trial.fits
-    assert len(fit.rows) == 61
+    assert len(fit.train) == 61
 
 
 def test_a_rate_that_explodes_is_divergence(data: Path, tmp_path: Path) -> None:

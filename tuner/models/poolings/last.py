@@ -18,6 +18,6 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     class Last(nn.Module):
         def forward(self, h_BTDH: Tensor, steps: Steps) -> Tensor:
             ends = [steps.last(h_BTDH[:, :, 0]), *h_BTDH[:, 0, 1:].unbind(1)]
-            return torch.stack(ends, dim=1)
+            return ends[0].unsqueeze(1) if len(ends) == 1 else torch.stack(ends, dim=1)
 
     return Last()
