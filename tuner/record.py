@@ -218,7 +218,6 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             shown_names = [f"validation/{self._spec.metric}", "train/loss"]
             title = f"{self._spec.name}, trial {number}: {outcome.state}"
             curve.draw(folder, columns, shown_names, title)
-            self._tracker.artifact(key, folder / curve.CURVE)
             self._tracker.artifact(key, folder / curve.PICTURE)
         if (folder / "error.txt").exists():
             self._tracker.artifact(key, folder / "error.txt")

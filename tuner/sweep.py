@@ -301,25 +301,28 @@ class Sweep:
 
     def _score(self, search: Any, context: Any, display: Display) -> None:
         """Scores the winner and the default on the test split, once each for all time."""
+        card = self._card()
+        if not card.num_sequences.get("test"):
+            return
         from tuner.final import score
 
-        card = self._card()
         records = search.records()
         best = self._board(records).best
         assert best is not None
         known: dict[str, dict[str, float]] = _read(self.folder / _FINALS, {})
-        for record in records:
-            usable = record.outcome is not None and record.outcome.usable
-            if not usable or record.number not in {best.number, 0} or str(record.number) in known:
-                continue
-            display.message(f"making the final model of trial {record.number}")
-            known[str(record.number)] = score(
-                context,
-                record,
-                folds=card.num_folds > 0,
-                has_test=card.num_sequences.get("test", 0) > 0,
-            )
-            write_text(self.folder / _FINALS, json.dumps(known, indent=1))
+        wanted = [
+            record
+            for record in records
+            if record.number in {best.number, 0} and str(record.number) not in known
+            if record.outcome is not None and record.outcome.usable
+        ]
+        if not wanted:
+            return
+        numbers = " and ".join(str(record.number) for record in wanted)
+        display.message(f"scoring the final models of trials {numbers} on the test data")
+        scores = score(context, wanted, folds=card.num_folds > 0)
+        known |= {str(r.number): found for r, found in zip(wanted, scores, strict=True)}
+        write_text(self.folder / _FINALS, json.dumps(known, indent=1))
 
     def _create(self, display: Display) -> None:
         """Makes the sweep's folder in one rename, so that a mistake in the data leaves nothing."""

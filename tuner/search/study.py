@@ -117,9 +117,22 @@ class Search:
         trial = self._memory.get_trial(number)
         assert not trial.state.is_finished(), f"trial {number} has already ended"
         text = json.dumps(outcome_to_json(outcome))
-        self._disk.note(number, "outcome", text)
+        state = _study_state(outcome)
+        value = None if state is TrialState.FAIL else outcome.value
+        last = self._memory.get_trial(number).last_step or 0
+        mark: tuple[int, float] | None = None
+        if state is TrialState.PRUNED and outcome.epochs > last:
+            # TPE ranks pruned trials by their last step and the value there.
+            assert outcome.value is not None
+            mark = outcome.epochs, outcome.value
+        self._disk.finish(number, state, value, text, mark)
+        if mark is not None:
+            self._memory.set_trial_intermediate_value(number, *mark)
+            if outcome.epochs in self._rule.rungs(number):
+                self._rule.report(number, outcome.epochs, self._sign * mark[1])
+        self._stand(number, outcome)
         self._memory.set_trial_user_attr(number, "outcome", text)
-        self._finish(number, outcome)
+        self._memory.set_trial_state_values(number, state, None if value is None else [value])
 
     def outcome(self, number: int) -> Outcome | None:
         """How a trial ended; None while it has not."""
@@ -169,7 +182,7 @@ class Search:
         return self._writer
 
     def _recall(self, trials: list[FrozenTrial]) -> None:
-        """Brings what the disk holds into memory, and ends what a crash left half told."""
+        """Brings what the disk holds into memory."""
         for trial in trials:
             trial_id = self._memory.create_new_trial(self._study_id, template_trial=trial)
             # All that a sampler notes about trials refers to these identifiers.
@@ -181,13 +194,8 @@ class Search:
             for step, value in trial.intermediate_values.items():
                 if step in rungs:
                     self._rule.report(trial.number, step, self._sign * value)
-            outcome = _outcome(trial)
-            if outcome is None:
-                continue
-            if trial.state.is_finished():
+            if (outcome := _outcome(trial)) is not None:
                 self._stand(trial.number, outcome)
-            elif self._writer is not None:
-                self._finish(trial.number, outcome)
 
     def _draft(self, number: int) -> FrozenTrial | None:
         """A whole trial in memory, running, not yet on disk."""
@@ -242,20 +250,6 @@ class Search:
 
     def _num_trials(self) -> int:
         return self._memory.get_n_trials(self._study_id)
-
-    def _finish(self, number: int, outcome: Outcome) -> None:
-        state = _study_state(outcome)
-        last = self._memory.get_trial(number).last_step or 0
-        if state is TrialState.PRUNED and outcome.epochs > last:
-            # TPE ranks pruned trials by their last step and the value there.
-            assert outcome.value is not None
-            self._mark(number, outcome.epochs, outcome.value)
-            if outcome.epochs in self._rule.rungs(number):
-                self._rule.report(number, outcome.epochs, self._sign * outcome.value)
-        self._stand(number, outcome)
-        value = None if state is TrialState.FAIL else outcome.value
-        self._disk.finish(number, state, value)
-        self._memory.set_trial_state_values(number, state, None if value is None else [value])
 
     def _stand(self, number: int, outcome: Outcome) -> None:
         if outcome.state in _STANDS and outcome.value is not None:

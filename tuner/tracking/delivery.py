@@ -91,10 +91,12 @@ class Delivery:
             for record in records:
                 if isinstance(record, Metrics | Params | Tags):
                     batch.take(record)
-                else:
+                    continue
+                if isinstance(record, RunEnded):
+                    # One call for all that was told of a run, before it is closed.
                     self._send(key, batch)
                     batch = Batch()
-                    self._act(record)
+                self._act(record)
             self._send(key, batch)
 
     def forget(self) -> None:
@@ -132,7 +134,7 @@ class Delivery:
 
     def _send(self, key: str, batch: Batch) -> None:
         for part in batch.parts():
-            run_id = self._run_ids.get(key) or self._make(key, None)
+            run_id = self._run_ids.get(key) or self._make(key, None)[0]
             try:
                 self._log(run_id, part)
             except Refused as refused:
@@ -160,12 +162,14 @@ class Delivery:
 
     def _act(self, record: RunStarted | Artifact | Dataset | RunEnded) -> None:
         """Send one record that has a call of its own."""
-        run_id = self._run_ids.get(record.key)
+        run_id, is_new = self._run_ids.get(record.key), False
         if run_id is None:
             started = record if isinstance(record, RunStarted) else None
-            run_id = self._make(record.key, started)
+            run_id, is_new = self._make(record.key, started)
         try:
             match record:
+                case RunStarted() if is_new:
+                    pass  # MLflow makes it RUNNING
                 case RunStarted():
                     with translated():
                         self._mlflow.update_run(run_id, status="RUNNING")
@@ -180,20 +184,23 @@ class Delivery:
         except Refused as refused:
             self._give_up(record.key, record.kind, refused)
 
-    def _make(self, key: str, started: RunStarted | None) -> str:
-        """A run that has no id on file: found by its tag if it may exist, else created."""
+    def _make(self, key: str, started: RunStarted | None) -> tuple[str, bool]:
+        """A run that has no id on file: found by its tag if it may exist, else created.
+
+        Returns:
+            Its id, and whether it was created.
+        """
         tag = f"{self._run_ids.uid}/{key}"
         try:
             with translated():
                 doubtful = self._doubts_all or key in self._doubtful
                 self._doubtful.add(key)
-                run_id = self._find(tag) if doubtful else None
-                if run_id is None:
-                    run_id = self._create(key, tag, started)
+                found = self._find(tag) if doubtful else None
+                run_id = found or self._create(key, tag, started)
         except Refused as refused:
             raise Unreachable(str(refused)) from refused
         self._run_ids.add(key, run_id)
-        return run_id
+        return run_id, found is None
 
     def _find(self, tag: str) -> str | None:
         found = self._mlflow.search_runs(

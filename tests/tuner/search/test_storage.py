@@ -20,7 +20,7 @@ def fill(folder: Path, count: int) -> Storage:
         storage.add(create_trial(state=TrialState.RUNNING))
         # As the search does, numbered by the storage.
         storage.mark(number, 1, 0.5)
-        storage.finish(number, TrialState.COMPLETE, number / 10)
+        storage.finish(number, TrialState.COMPLETE, number / 10, "{}")
     return storage
 
 

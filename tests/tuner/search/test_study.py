@@ -131,26 +131,30 @@ def test_unfinished_trials_are_found_again(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_crash_while_telling_is_told_to_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("place", "state"), [("_mark", TrialState.RUNNING), ("_back_up", TrialState.PRUNED)]
+)
+def test_an_end_is_told_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, state: TrialState
 ) -> None:
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
     search = opened(tmp_path)
     search.ask()
-    monkeypatch.setattr(Storage, "finish", crash)
+    monkeypatch.setattr(Storage, place, crash)
     with pytest.raises(KeyboardInterrupt):
-        search.tell(0, Outcome(state=State.COMPLETE, value=0.5, epochs=9))
+        search.tell(0, Outcome(state=State.PRUNED, value=0.5, epochs=2))
     search.close()
     monkeypatch.undo()
-    reader = opened(tmp_path, read_only=True)
-    assert reader.unfinished() == []
-    assert in_optuna(tmp_path)[0].state is TrialState.RUNNING
-
-    opened(tmp_path).close()
-
-    assert in_optuna(tmp_path)[0].state is TrialState.COMPLETE
+    again = opened(tmp_path)
+    told = in_optuna(tmp_path)[0]
+    assert told.state is state
+    assert (told.value, told.intermediate_values) == (
+        (0.5, {2: 0.5}) if state is TrialState.PRUNED else (None, {})
+    )
+    assert len(again.unfinished()) == (state is TrialState.RUNNING)
+    again.close()
 
 
 def test_duplicates_are_replaced(tmp_path: Path) -> None:
