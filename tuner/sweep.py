@@ -277,7 +277,7 @@ class Sweep:
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    scheduler=TuneScheduler(search, searcher, is_over),
+                    scheduler=TuneScheduler(search, searcher, is_over, lanes),
                     num_samples=-1,
                     max_concurrent_trials=lanes,
                     reuse_actors=True,

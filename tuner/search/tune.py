@@ -95,17 +95,33 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
         search: The study.
         searcher: Hears what errors said.
         is_over: Whether the sweep's time is up; then a trial ends with its next result.
+        lanes: Trials that run at once, each in an actor that is kept for the next one.
     """
 
     _supports_buffered_results = False
 
-    def __init__(self, search: Search, searcher: TuneSearcher, is_over: Callable[[], bool]) -> None:
+    def __init__(
+        self, search: Search, searcher: TuneSearcher, is_over: Callable[[], bool], lanes: int
+    ) -> None:
         super().__init__()
         self._search, self._searcher, self._is_over = search, searcher, is_over
+        self._lanes_to_keep = lanes
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its own state, which is never read again."""
         return {}
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Has Tune keep every lane warm.
+
+        Under a search algorithm no trial waits when one ends, and Tune then keeps a single actor
+        idle: of two lanes that end together it stops one, and the next trial pays for a new one
+        some four seconds later.
+        """
+        if self._lanes_to_keep:
+            cache, key = tune_controller._actor_cache, trial.placement_group_factory
+            cache.increase_max(key, by=self._lanes_to_keep)
+            self._lanes_to_keep = 0
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         """Stops a trial at a rung or at the deadline, and tells the study at once."""

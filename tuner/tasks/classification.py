@@ -88,7 +88,7 @@ class Classification(Task):
         from torch.nn.functional import cross_entropy
 
         loss_B = cross_entropy(outputs, batch.targets, reduction="none")
-        total: Tensor = (loss_B * batch.weights).sum()
+        total: Tensor = loss_B @ batch.weights
         return total
 
     def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:

@@ -26,10 +26,16 @@ class Batches:
         self.rows = rows
         self._whole: Batch | None = None
         if (whole := _resident(task, store, rows)) is not None:
-            self._longest_R = _per_row(whole.lengths, len(rows)).max(axis=1)
-            self._count_R = _per_row(whole.weights, len(rows)).sum(axis=1, dtype=np.int64)
-            self._whole = whole.to_torch(device)
             self._copies = len(whole.inputs) // len(rows)
+            self._longest = _Each(whole.lengths.reshape(len(rows), -1).max(axis=1))
+            self._count = _Each(whole.weights.reshape(len(rows), -1).sum(axis=1))
+            self._whole = whole.to_torch(device)
+            # What is the same in every row is not chosen row by row.
+            self._same = {
+                name
+                for name, array in vars(whole).items()
+                if array is None or name != "inputs" and (array == array.flat[0]).all()
+            }
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -38,7 +44,7 @@ class Batches:
         """Valid elements of the loss in some rows."""
         if self._whole is None:
             return self._task.count(self._store, self.rows[places])
-        return int(self._count_R[places].sum())
+        return self._count.sum(places)
 
     def take(self, places: np.ndarray) -> Batch:
         """The batch of some rows, no longer than the longest of them."""
@@ -46,18 +52,36 @@ class Batches:
             rows = self.rows[places] if len(places) else self.rows[:1]
             batch = self._task.batch(self._store, rows)
             return (batch if len(places) else batch.idle()).to_torch(self._device)
-        longest = int(self._longest_R[places].max())
         index = torch.from_numpy(np.ascontiguousarray(places)).to(self._device)
         if self._copies > 1:
-            index = (index[:, None] * self._copies + torch.arange(self._copies)).flatten()
+            copies = torch.arange(self._copies, device=self._device)
+            index = (index[:, None] * self._copies + copies).flatten()
+        longest = self._longest.max(places)
+        chosen: dict[str, Any] = {}
+        for name, tensor in vars(self._whole).items():
+            if name in self._same:
+                chosen[name] = None if tensor is None else tensor[: len(index)]
+            else:
+                part = tensor[:, :longest] if name == "inputs" else tensor
+                chosen[name] = part.index_select(0, index)
+        return Batch(**chosen)
 
-        def chosen(name: str) -> Any:
-            array = getattr(self._whole, name)
-            if array is None:
-                return None
-            return (array[:, :longest] if name == "inputs" else array).index_select(0, index)
 
-        return Batch(**{field.name: chosen(field.name) for field in fields(Batch)})
+class _Each:
+    """A whole number for each row."""
+
+    def __init__(self, numbers_R: np.ndarray) -> None:
+        self._numbers_R = numbers_R.astype(np.int64)
+        first = int(self._numbers_R[0])
+        self._common = first if (self._numbers_R == first).all() else None
+
+    def sum(self, places: np.ndarray) -> int:
+        if self._common is not None:
+            return self._common * len(places)
+        return int(self._numbers_R[places].sum())
+
+    def max(self, places: np.ndarray) -> int:
+        return int(self._numbers_R[places].max()) if self._common is None else self._common
 
 
 def _resident(task: Task, store: Store, rows: np.ndarray) -> Batch | None:
@@ -83,7 +107,3 @@ def _resident(task: Task, store: Store, rows: np.ndarray) -> Batch | None:
         return np.concatenate(arrays)
 
     return Batch(**{field.name: joined(field.name) for field in fields(Batch)})
-
-
-def _per_row(array: np.ndarray, num_rows: int) -> np.ndarray:
-    return array.reshape(num_rows, -1)

@@ -41,7 +41,7 @@ def search(tmp_path: Path) -> Any:
 
 def doors(search: Search, clock: Clock, limit: int = 9) -> tuple[TuneSearcher, TuneScheduler]:
     searcher = TuneSearcher(search, limit, clock)
-    return searcher, TuneScheduler(search, searcher, clock)
+    return searcher, TuneScheduler(search, searcher, clock, lanes=2)
 
 
 def paper(number: int, error_file: Path | None = None) -> Any:
