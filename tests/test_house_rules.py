@@ -79,6 +79,15 @@ def test_quick_commands_import_nothing_heavy(command: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_driver_of_a_sweep_does_without_torch() -> None:
+    """It costs seconds and half a gigabyte where nothing is trained."""
+    names = "tuner.sweep, tuner.record, tuner.trainable, tuner.final, tuner.memory, tuner.baselines"
+    names += ", tuner.search.tune, tuner.search.study, tuner.tracking.tracker, tuner.data.prepare"
+    code = f"import sys, {names}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_public_names_exist() -> None:
     import tuner
 

@@ -7,6 +7,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   ├── PlanError          what the machines cannot hold
 │   ├── CommandError       the command line, names, folders
 │   └── BundleError        an exported model that cannot be read
+├── LaneBroken             a rank is gone; never leaves a lane but to have Tune start another
 ├── TrialEnded             how one trial ends other than well; never leaves a lane
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
 │   └── Infeasible         out of memory at the smallest micro-batch
@@ -91,6 +92,10 @@ class Diverged(TrialEnded):
 
 class Infeasible(TrialEnded):
     """Out of memory at the smallest micro-batch."""
+
+
+class LaneBroken(TunerError):
+    """A rank is gone; the trial can go on from its checkpoint on a fresh lane."""
 
 
 class SweepFailed(TunerError):

@@ -10,9 +10,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from tuner.context import Context
-from tuner.lane import open_lane
 from tuner.search.records import TrialRecord
-from tuner.training.finish import finish
 
 
 def score(
@@ -53,6 +51,10 @@ def _start(context: Context, record: TrialRecord, group: PlacementGroup, folds: 
 
 
 def _make(context: Context, record: TrialRecord, folds: bool) -> dict[str, float]:
+    # In the lane's process alone: the driver does without torch.
+    from tuner.lane import open_lane
+    from tuner.training.finish import finish
+
     assert record.outcome is not None and record.outcome.best_epoch is not None
     refit_epochs = record.outcome.best_epoch if folds else None
     job = context.job(record.number, record.values, refit_epochs)

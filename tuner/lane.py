@@ -18,16 +18,12 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster import Resources
 from cluster.network import free_port, use_interface_of
-from tuner.errors import Diverged
+from tuner.errors import Diverged, LaneBroken
 from tuner.training.job import Job
 from tuner.training.rank import OutOfMemory, Rank, halved
 from tuner.training.trial import Point, Report
 
 T = TypeVar("T")
-
-
-class LaneBroken(RuntimeError):
-    """A rank is gone; the trial can go on from its checkpoint on a fresh lane."""
 
 
 class Lane(ABC):

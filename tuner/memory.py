@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cluster.plan import Plan
+from tuner import registry
 from tuner.errors import Mistake
 
 if TYPE_CHECKING:
@@ -59,19 +60,17 @@ def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]
 
 
 def _num_parameters(config: TrialConfig, spec: SweepSpec, card: DataCard) -> int:
-    """Counted on torch's meta device, which holds shapes and no numbers."""
-    import torch
-
+    """By the architecture's own formula; 0 for a model of one's own, which has none."""
     from tuner.config import make_task
-    from tuner.training.fit import build_module
+    from tuner.models.shape import Shape
 
+    module = registry.get("architectures", config.model.name)
+    if not hasattr(module, "num_parameters"):
+        return 0
     task = make_task(spec.task, config, card, None)
-    try:
-        with torch.device("meta"):
-            module = build_module(config, task)
-    except Exception:
-        return 0  # a model of one's own that cannot be built like this is told by its trial
-    return sum(parameter.numel() for parameter in module.parameters())
+    shape = Shape(inputs=task.num_inputs, outputs=task.num_outputs)
+    parameters: int = module.num_parameters(config.model, shape)
+    return parameters
 
 
 def _cpu_bytes() -> float:

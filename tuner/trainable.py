@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from tuner.context import Context, trial_folder
-from tuner.errors import Diverged, Infeasible
-from tuner.lane import Lane, LaneBroken, open_lane
+from tuner.errors import Diverged, Infeasible, LaneBroken
 from tuner.outcome import Outcome, State, outcome_to_json
 from tuner.training.job import Job
-from tuner.training.trial import Point, Report
+
+if TYPE_CHECKING:
+    from tuner.lane import Lane
+    from tuner.training.trial import Point, Report
 
 REPORT_SECONDS = 1.0
 """Epochs shorter than this share a result: each one that Tune handles costs its driver some 15 ms,
@@ -53,6 +55,9 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         try:
             if self._lane is None:
+                # Not above: the driver imports this class, and should not import torch with it.
+                from tuner.lane import open_lane
+
                 self._lane = open_lane(self._context.resources)
             if self._job is not None:
                 self._lane.start(self._job)

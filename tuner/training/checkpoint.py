@@ -12,13 +12,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
 
 from tuner.files import write_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _KEPT = 2
 
@@ -37,6 +38,8 @@ def write(folder: Path, name: str, tensors: Mapping[str, Tensor], state: Mapping
     Raises:
         OSError: the disk is full or gone; what was there before is untouched.
     """
+    from safetensors.torch import save
+
     folder.mkdir(parents=True, exist_ok=True)
     blob = save({n: t.detach().cpu().contiguous() for n, t in tensors.items()})
     manifest = {"sha256": hashlib.sha256(blob).hexdigest(), "bytes": len(blob), "state": state}
@@ -46,6 +49,8 @@ def write(folder: Path, name: str, tensors: Mapping[str, Tensor], state: Mapping
 
 def read(folder: Path, name: str) -> Checkpoint | None:
     """One checkpoint, or None if it is absent, torn or altered."""
+    from safetensors.torch import load
+
     try:
         manifest = json.loads((folder / f"{name}.json").read_bytes())
         blob = (folder / f"{name}.safetensors").read_bytes()

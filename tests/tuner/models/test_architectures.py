@@ -136,3 +136,13 @@ def test_configurations_are_read_without_torch() -> None:
 def test_a_shape_is_at_least_one(inputs: int, outputs: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Shape(inputs, outputs)
+
+
+@pytest.mark.parametrize("cell", registry.names("cells"))
+@pytest.mark.parametrize(("directions", "join"), [(1, "concat"), (2, "concat"), (2, "sum")])
+def test_the_formula_counts_what_is_built(cell: str, directions: int, join: str) -> None:
+    part = registry.get("architectures", "recurrent")
+    config = part.Config(cell=cell, hidden_size=7, layers=3, directions=directions, join=join)
+    shape = Shape(inputs=5, outputs=4)
+    module = part.build(config, Dropouts(), shape)
+    assert part.num_parameters(config, shape) == sum(p.numel() for p in module.parameters())

@@ -74,3 +74,13 @@ def gates(config: RecurrentConfig) -> tuple[str, ...]:
     """The cell's gates in the order of their rows."""
     names: tuple[str, ...] = registry.get("cells", config.cell).GATES
     return names
+
+
+def num_parameters(config: RecurrentConfig, shape: Shape) -> int:
+    """Weights of the layers and the head, less the few of a norm or an attention."""
+    width, directions = config.hidden_size, config.directions
+    joined = width * (directions if config.join == "concat" else 1)
+    inputs = [shape.inputs, *[joined] * (config.layers - 1)]
+    # torch has two biases for each gate.
+    cells = sum(len(gates(config)) * width * (i + width + 2) * directions for i in inputs)
+    return cells + (joined + 1) * shape.outputs
