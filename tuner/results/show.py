@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +29,18 @@ def show(sweep: Sweep) -> None:
     seconds = sum(row.seconds for row in board.rows)
     console.print(f"{len(board.rows)} trials ({counts}), {seconds:.0f} s of training")
     home = "" if sweep.home.path == Home().path else f" --home {sweep.home.path}"
-    console.print(f"all of them:    tuner leaderboard {board.name}{home}")
-    console.print(f"compare runs:   tuner ui{home}, then http://127.0.0.1:5000")
-    console.print(f"best model:     tuner export {board.name} --to DIR{home}")
+    tuner = _program()
+    console.print(f"all of them:    {tuner} leaderboard {board.name}{home}")
+    console.print(f"compare runs:   {tuner} ui{home}, then http://127.0.0.1:5000")
+    console.print(f"best model:     {tuner} export {board.name} --to DIR{home}")
+
+
+def _program() -> str:
+    """What to type: `tuner` where the shell finds it, else where it lies."""
+    run = Path(sys.argv[0])
+    if run.name != "tuner" or shutil.which("tuner") == str(run.absolute()):
+        return "tuner"
+    return os.path.relpath(run)
 
 
 def show_status(sweeps: Sequence[Sweep], home: Home) -> None:

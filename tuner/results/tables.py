@@ -82,7 +82,9 @@ def to_table(board: Leaderboard, limit: int | None = None) -> Table:
     for head in ("rank", "trial", board.metric, *(["test"] * has_test), "state", "epochs", "s"):
         table.add_column(head, justify="left" if head == "state" else "right", no_wrap=True)
     for name in names:
-        table.add_column(name.partition("/")[2], justify="right")
+        section, _, field = name.partition("/")
+        # `schedule/name` is the schedule.
+        table.add_column(section if field == "name" else field, justify="right")
     for row in shown:
         table.add_row(*_cells(row, has_test, names))
     table.add_section()

@@ -11,9 +11,9 @@ import torch
 from tuner.data.store import Store
 from tuner.tasks._base import Batch, Task
 
-RESIDENT_BYTES = 256 * 2**20
-"""Largest set of rows that is kept as tensors. Cutting a batch of short sequences anew takes a
-tenth of the time of its step."""
+RESIDENT_BYTES = 64 * 2**20
+"""Largest set of rows that a lane keeps as tensors of its own; larger ones stay in the one mapped
+copy that all lanes share. Cutting a batch of short sequences anew takes a tenth of its step."""
 
 _CHUNK = 4096
 
