@@ -23,7 +23,7 @@ GANG: dict[str, Any] = {
         "model/hidden_size": 8,
         "model/layers": 2,
         "regularization/dropout": 0.2,
-        "training/epochs": 60,
+        "training/epochs": 150,
         "training/batch_size": 16,
     },
     "search": {"trials": 1, "scheduler": "none"},
