@@ -15,12 +15,14 @@ import json
 import statistics
 import tempfile
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tuner import Leaderboard, Sweep
+from tuner.home import Home
 from tuner.results.leaderboard import Row
 from tuner.results.live import Live
 
@@ -71,6 +73,8 @@ def summary(sweep: Sweep, board: Leaderboard, wall: float) -> dict[str, Any]:
         "baselines": [vars(baseline) for baseline in board.baselines],
         "trials": board.counts(),
         "minutes": round(wall / 60, 1),
+        "seed": sweep.spec.search.seed,
+        "versions": {name: version(name) for name in ("torch", "ray", "optuna")},
         "winner": {
             "trial": best.number,
             "best_epoch": best.best_epoch,
@@ -94,12 +98,10 @@ def main() -> None:
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     home = options.home
     with Live() as live:
-        try:
+        if spec["name"] in Home(home).sweeps():
             sweep = Sweep.open(spec["name"], home=home)
             board = sweep.resume(live)
-        except Exception as unknown:
-            if getattr(unknown, "exit_code", None) != 2:
-                raise
+        else:
             files = settings(spec, options.data)
             sweep = Sweep.from_file(path, home=home, settings=files, hours=options.hours)
             board = sweep.run(live)

@@ -167,10 +167,13 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         number: int = result["number"]
+        if (known := self._running.get(number)) and "best" in result:
+            # Before the curve: MLflow's comparisons start with the metric that came first.
+            best = {f"best/{self._spec.metric}": result["best"]}
+            self._tracker.best(_key(number), best)
+            self._running[number] = replace(known, epoch=result["epoch"], best=result["best"])
         for epoch, values in result["curve"]:
             self._point(number, epoch, values)
-        if (known := self._running.get(number)) and "best" in result:
-            self._running[number] = replace(known, epoch=result["epoch"], best=result["best"])
         told = result.get("outcome")
         if told and self._search.outcome(number) is None:
             # Before anyone else: a trial that is shown as over must never run again.

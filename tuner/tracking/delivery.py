@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 KEY_TAG = "tuner.key"
 """Tag that names a run for ever: `<sweep's uid>/<key>`."""
 
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Opens the UI on training runs, where it otherwise shows what belongs to language models."""
+
 _MAX_DIGEST_LENGTH = 36
 
 
@@ -122,7 +125,9 @@ class Delivery:
                 found = client.get_experiment_by_name(self._experiment)
                 if found is None:
                     root = self._artifact_root or _artifacts_beside(self._uri)
-                    self._experiment_id = client.create_experiment(self._experiment, root)
+                    self._experiment_id = client.create_experiment(
+                        self._experiment, root, tags=_KIND
+                    )
                 else:
                     self._experiment_id = found.experiment_id
         except Refused as refused:
