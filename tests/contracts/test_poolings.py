@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from tuner import registry
 from tuner.models.steps import Steps
@@ -14,18 +15,23 @@ pytestmark = [
 ]
 
 
+def pooled(pool: nn.Module, h_BTDH: Tensor, lengths_B: Tensor) -> Tensor:
+    """Directions go in and come out as a list."""
+    return torch.stack(pool(list(h_BTDH.unbind(2)), Steps(h_BTDH, lengths_B)), dim=1)
+
+
 def test_padding_does_not_count(name: str, directions: int) -> None:
     torch.manual_seed(0)
     pool = registry.get("poolings", name).build(directions, 4)
     h_BTDH = torch.randn(3, 6, directions, 4)
     lengths_B = torch.tensor([6, 1, 4])
 
-    together_BDH = pool(h_BTDH, Steps(h_BTDH, lengths_B))
+    together_BDH = pooled(pool, h_BTDH, lengths_B)
 
     assert together_BDH.shape == (3, directions, 4)
     for row, length in enumerate(lengths_B.tolist()):
         alone_BTDH = h_BTDH[row : row + 1, :length]
-        alone_BDH = pool(alone_BTDH, Steps(alone_BTDH, lengths_B[row : row + 1]))
+        alone_BDH = pooled(pool, alone_BTDH, lengths_B[row : row + 1])
         torch.testing.assert_close(together_BDH[row], alone_BDH[0])
 
 
@@ -33,7 +39,7 @@ def test_no_gradient_reaches_padding(name: str, directions: int) -> None:
     pool = registry.get("poolings", name).build(directions, 4)
     h_BTDH = torch.randn(2, 5, directions, 4, requires_grad=True)
 
-    pool(h_BTDH, Steps(h_BTDH, torch.tensor([5, 2]))).sum().backward()
+    pooled(pool, h_BTDH, torch.tensor([5, 2])).sum().backward()
 
     assert h_BTDH.grad is not None
     assert h_BTDH.grad[1, 2:].abs().sum() == 0
@@ -44,7 +50,7 @@ def test_a_placeholder_row_stays_finite(name: str, directions: int) -> None:
     pool = registry.get("poolings", name).build(directions, 4)
     h_BTDH = torch.randn(1, 3, directions, 4, requires_grad=True)
 
-    pooled_BDH = pool(h_BTDH, Steps(h_BTDH, torch.tensor([0])))
+    pooled_BDH = pooled(pool, h_BTDH, torch.tensor([0]))
     (pooled_BDH * 0).sum().backward()
 
     assert pooled_BDH.isfinite().all()

@@ -37,7 +37,7 @@ class Network(nn.Module):
         steps = Steps(x_BTF, lengths_B)
         x_BTF = x_BTF.masked_fill(~steps.valid_BT.unsqueeze(-1), 0.0)
         x_BTF = dropout(x_BTF, self.dropouts.input_dropout, self.training)
-        p_BDH = self.pooling(self.encoder(x_BTF, steps), steps)
-        p_BJ = dropout(join(p_BDH, self.encoder.join), self.dropouts.dropout, self.training)
+        p_D = self.pooling(self.encoder(x_BTF, steps), steps)
+        p_BJ = dropout(join(p_D, self.encoder.join), self.dropouts.dropout, self.training)
         y_BO: Tensor = self.head(p_BJ)
         return y_BO

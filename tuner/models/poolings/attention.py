@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def build(directions: int, hidden_size: int) -> nn.Module:
     """One weight per step, shared by the directions, from both directions' outputs."""
+    import torch
     from torch import nn
 
     class Attention(nn.Module):
@@ -21,10 +22,10 @@ def build(directions: int, hidden_size: int) -> nn.Module:
             # No bias: the softmax would cancel it.
             self.score = nn.Linear(hidden_size, 1, bias=False)
 
-        def forward(self, h_BTDH: Tensor, steps: Steps) -> Tensor:
-            score_BT = self.score(self.project(h_BTDH.flatten(2)).tanh()).squeeze(-1)
+        def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
+            h_BTJ = h_D[0] if len(h_D) == 1 else torch.cat(h_D, dim=-1)
+            score_BT = self.score(self.project(h_BTJ).tanh()).squeeze(-1)
             weight_BT = score_BT.masked_fill(~steps.pooled_BT, float("-inf")).softmax(dim=1)
-            p_BDH: Tensor = (h_BTDH * weight_BT[:, :, None, None]).sum(dim=1)
-            return p_BDH
+            return [(h_BTH * weight_BT.unsqueeze(-1)).sum(dim=1) for h_BTH in h_D]
 
     return Attention()

@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 def build(directions: int, hidden_size: int) -> nn.Module:
     """Forward at the last valid step, backward at the first."""
-    import torch
     from torch import nn
 
     class Last(nn.Module):
-        def forward(self, h_BTDH: Tensor, steps: Steps) -> Tensor:
-            ends = [steps.last(h_BTDH[:, :, 0]), *h_BTDH[:, 0, 1:].unbind(1)]
-            return ends[0].unsqueeze(1) if len(ends) == 1 else torch.stack(ends, dim=1)
+        def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
+            return [steps.last(h_D[0]), *(h_BTH[:, 0] for h_BTH in h_D[1:])]
 
     return Last()

@@ -15,8 +15,8 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     from torch import nn
 
     class Max(nn.Module):
-        def forward(self, h_BTDH: Tensor, steps: Steps) -> Tensor:
-            padding_BT11 = ~steps.pooled_BT[:, :, None, None]
-            return h_BTDH.masked_fill(padding_BT11, float("-inf")).amax(dim=1)
+        def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
+            padding_BT1 = ~steps.pooled_BT.unsqueeze(-1)
+            return [h_BTH.masked_fill(padding_BT1, float("-inf")).amax(dim=1) for h_BTH in h_D]
 
     return Max()

@@ -15,9 +15,9 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     from torch import nn
 
     class Mean(nn.Module):
-        def forward(self, h_BTDH: Tensor, steps: Steps) -> Tensor:
-            padding_BT11 = ~steps.pooled_BT[:, :, None, None]
-            sum_BDH = h_BTDH.masked_fill(padding_BT11, 0.0).sum(dim=1)
-            return sum_BDH / steps.lengths_B[:, None, None]
+        def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
+            padding_BT1 = ~steps.pooled_BT.unsqueeze(-1)
+            length_B1 = steps.lengths_B.unsqueeze(-1)
+            return [h.masked_fill(padding_BT1, 0.0).sum(dim=1) / length_B1 for h in h_D]
 
     return Mean()
