@@ -26,13 +26,17 @@ def score(
     """
     bundles = context.resources.bundles()
     groups = [placement_group(bundles, strategy="PACK") for _ in records]
+    started = [_start(context, r, g, folds) for r, g in zip(records, groups, strict=True)]
+    waiting = dict(zip(started, groups, strict=True))
     try:
-        # As many at once as fit: a group waits for its turn.
-        started = [_start(context, r, g, folds) for r, g in zip(records, groups, strict=True)]
+        while waiting:
+            # As many at once as fit: a group that is done with makes room for the next.
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            remove_placement_group(waiting.pop(done))
         scores: list[dict[str, float]] = ray.get(started)
         return scores
     finally:
-        for group in groups:
+        for group in waiting.values():
             remove_placement_group(group)
 
 
