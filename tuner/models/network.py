@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tuner.models.encoder import Encoder, dropout, join, joined_size
+from tuner.models.encoder import Encoder, join, joined_size
 from tuner.models.shape import Dropouts, Shape
 from tuner.models.steps import Steps
 
@@ -36,8 +37,8 @@ class Network(nn.Module):
         """Maps each sequence to its outputs."""
         steps = Steps(x_BTF, lengths_B)
         x_BTF = x_BTF.masked_fill(~steps.valid_BT.unsqueeze(-1), 0.0)
-        x_BTF = dropout(x_BTF, self.dropouts.input_dropout, self.training)
+        x_BTF = F.dropout(x_BTF, self.dropouts.input_dropout, self.training)
         p_D = self.pooling(self.encoder(x_BTF, steps), steps)
-        p_BJ = dropout(join(p_D, self.encoder.join), self.dropouts.dropout, self.training)
+        p_BJ = F.dropout(join(p_D, self.encoder.join), self.dropouts.dropout, self.training)
         y_BO: Tensor = self.head(p_BJ)
         return y_BO
