@@ -37,8 +37,7 @@ def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
         rule=f"a model must fit into the {_gib(memory)} of memory that each rank has",
         where=f"the space, `{path}` = {values.get(path)}",
         got=f"{parameters:,} parameters, at least {_gib(needed)} with gradients and moments",
-        fix="Lower its upper end, or let fewer trials run at once by more "
-        "`resources/cpus_per_worker`.",
+        fix="Lower its upper end, or give each trial more of the machine in `resources`.",
     )
 
 

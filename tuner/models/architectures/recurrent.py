@@ -77,7 +77,7 @@ def gates(config: RecurrentConfig) -> tuple[str, ...]:
 
 
 def num_parameters(config: RecurrentConfig, shape: Shape) -> int:
-    """Weights of the layers and the head, less the few of a norm or an attention."""
+    """Weights of the layers and the head; norms and an attention are left out."""
     width, directions = config.hidden_size, config.directions
     joined = width * (directions if config.join == "concat" else 1)
     inputs = [shape.inputs, *[joined] * (config.layers - 1)]
