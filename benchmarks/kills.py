@@ -178,8 +178,8 @@ def main() -> None:
         undisturbed, killed = machines
         undisturbed.run("sweep", "spec.yaml")
         found = kill_often(killed, options.kills, options.seed)
-        keys = Counter(run.key for run in runs(local_uri(killed.folder / "sweeps"), NAME))
         tracked = runs(local_uri(killed.folder / "sweeps"), NAME)
+        keys = Counter(run.key for run in tracked)
         found |= {
             "lanes": options.lanes,
             "trials": len(killed.trials()),
