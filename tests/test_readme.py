@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_its_space_for_a_model_of_ones_own_is_read(
     path = tmp_path / "own.yaml"
     section = {"name": "own", "task": "classification", "data": {"train": "x.csv"}}
     path.write_text(yaml.safe_dump(section | space))
-    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    monkeypatch.setattr("sys.path", list(sys.path))
     assert spec_reader.load(path).space.defaults()["model/name"] == "mine:Mine"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
+from ray.tune.utils.object_cache import _ObjectCache
 
 from search_spaces import Space
 from tuner.outcome import Outcome, State, outcome_to_json
@@ -126,6 +127,17 @@ def test_after_the_deadline_trials_end_with_their_best(search: Search, clock: Cl
         reason="the sweep's hours were over after epoch 2",
     )
     assert searcher.suggest("c") == Searcher.FINISHED
+
+
+def test_tune_keeps_every_lane_warm(search: Search, clock: Clock) -> None:
+    """What Tune does by itself is shown first: once it keeps both, `on_trial_add` can go."""
+    alone, told = _ObjectCache(), _ObjectCache()
+    assert [alone.cache_object("lanes", actor) for actor in ("a", "b")] == [True, False]
+    _, scheduler = doors(search, clock)
+    trial: Any = SimpleNamespace(placement_group_factory="lanes")
+    for _ in range(3):
+        scheduler.on_trial_add(SimpleNamespace(_actor_cache=told), trial)
+    assert [told.cache_object("lanes", actor) for actor in "abc"] == [True, True, False]
 
 
 def test_after_the_deadline_unfinished_trials_stay_unfinished(search: Search, clock: Clock) -> None:
