@@ -92,7 +92,8 @@ class Storage:
                 "datetime_complete": _utc(trial.datetime_complete),
             }
             done = connection.execute(insert(_TRIALS), row)
-            (trial_id,) = done.inserted_primary_key or (0,)
+            assert done.inserted_primary_key is not None, "an insert without a key"
+            (trial_id,) = done.inserted_primary_key
             _fill(connection, _USER_ATTRS, trial_id, trial.user_attrs)
             _fill(connection, _SYSTEM_ATTRS, trial_id, trial.system_attrs)
             params = [
