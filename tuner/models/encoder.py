@@ -94,8 +94,9 @@ class Encoder(nn.Module):
 
     def forward(self, x_BTF: Tensor, steps: Steps) -> list[Tensor]:
         """Encodes every step; what stands at padded steps is finite and meaningless."""
-        h_D: list[Tensor] = self.layers[0](x_BTF, steps)
-        for layer in self.layers[1:]:
-            h_BTJ = F.dropout(join(h_D, self.join), self.dropout, self.training)
-            h_D = layer(h_BTJ, steps)
+        h_D = [x_BTF]
+        for level, layer in enumerate(self.layers):
+            if level:
+                h_D = [F.dropout(join(h_D, self.join), self.dropout, self.training)]
+            h_D = layer(h_D[0], steps)
         return h_D

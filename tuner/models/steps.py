@@ -66,5 +66,11 @@ class Steps:
         return flat_NF.view_as(x_BTF)
 
     def last(self, x_BTF: Tensor) -> Tensor:
-        """Each sequence's last valid step, x_BF."""
-        return x_BTF.flatten(0, 1).index_select(0, self._first_B + self.lengths_B - 1)
+        """Each sequence's last valid step, x_BF.
+
+        Recurrent layers give time first beneath a transposed view: flat the other way round, all
+        steps would be copied.
+        """
+        place_B = torch.arange(-self._num_sequences, 0, device=x_BTF.device)
+        place_B = place_B + self.lengths_B * self._num_sequences
+        return x_BTF.transpose(0, 1).flatten(0, 1).index_select(0, place_B)

@@ -78,21 +78,20 @@ class Fit:
         """
         stream = [*self._stream, number]
         order = np.random.default_rng(stream).permutation(len(self.train))
-        torch.manual_seed(_seed([*stream, self.ranks.rank]))
+        self.ranks.seed(_seed([*stream, self.ranks.rank]))
         size = self.config.training.batch_size
         self.model.train()
         losses: list[torch.Tensor] = []
-        count = 0
+        total, count = 0.0, 0
         for step in range(self.num_steps):
             progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
             self._set_rate(progress, values)
             loss, elements = self.step(order[step * size : (step + 1) * size])
             losses.append(loss)
             count += elements
-            if step % _CHECK_EVERY == _CHECK_EVERY - 1:
-                losses = [torch.stack(losses).sum()]
-                self._finite_total(losses, number)
-        total = self._finite_total(losses, number)
+            if len(losses) == _CHECK_EVERY or step == self.num_steps - 1:
+                total += self._finite_sum(losses, number)
+                losses.clear()
         # Saturated gates keep the loss finite while the weights run away.
         if not torch.stack([p.detach().square().sum() for p in self.parameters]).isfinite().all():
             raise Diverged(f"the squares of the weights overflow in epoch {number}")
@@ -105,12 +104,12 @@ class Fit:
             This rank's part of the loss sum, and the valid elements of the whole batch.
         """
         count = self.train.count(places)
-        total = self.ranks.zeros()
         if not count:
-            return total, 0
+            return torch.zeros((), device=self.ranks.device), 0
         for parameter in self.parameters:
             parameter.grad = None
         batches = self._micro_batches(places)
+        losses: list[torch.Tensor] = []
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self._without_reduction():
@@ -123,11 +122,11 @@ class Fit:
                 ):
                     objective = objective + extra
                 objective.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
+            losses.append(loss.detach())
         self._clip()
         self._decay()
         self.optimizer.step()
-        return total, count
+        return _sum(losses) if len(losses) > 1 else losses[0], count
 
     def evaluate(self, batches: Batches) -> dict[str, float]:
         """The task's metrics on some rows, the same on every rank.
@@ -184,10 +183,9 @@ class Fit:
             with torch.no_grad():
                 torch._foreach_mul_(list[torch.Tensor](self.weights), 1 - self._rate * decay)
 
-    def _finite_total(self, losses: list[torch.Tensor], number: int) -> float:
-        """The loss of all ranks so far."""
-        mine = torch.stack(losses).sum() if losses else self.ranks.zeros()
-        loss: float = self.ranks.add(mine).item()
+    def _finite_sum(self, losses: list[torch.Tensor], number: int) -> float:
+        """The loss of all ranks over some steps."""
+        loss: float = self.ranks.add(_sum(losses)).item()
         if not math.isfinite(loss):
             raise Diverged(f"the training loss is {loss} in epoch {number}")
         return loss
@@ -227,6 +225,11 @@ def build_module(config: TrialConfig, task: Task) -> nn.Module:
 def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
     """The tensors under a prefix, without it."""
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _sum(losses: list[torch.Tensor]) -> torch.Tensor:
+    """In double precision: an epoch may add millions of elements."""
+    return torch.stack(losses).sum(dtype=torch.float64)
 
 
 def _seed(stream: list[int]) -> int:

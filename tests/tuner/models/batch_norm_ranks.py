@@ -24,7 +24,7 @@ def step(module: torch.nn.Module, rows: slice, num_ranks: int) -> None:
     weight = 1.0
     x_BTF, lengths_B = x_BTF[rows], lengths_B[rows]
     if not len(x_BTF):
-        x_BTF, lengths_B, weight = x_BTF.new_full((1, 2, 3), torch.nan), torch.tensor([0]), 0.0
+        x_BTF, lengths_B, weight = x_BTF.new_full((1, 2, 3), 1e3), torch.tensor([0]), 0.0
     for _ in range(2):
         # DDP averages over ranks; the loss is a sum over the global batch.
         (module(x_BTF, lengths_B).square().sum() * weight * num_ranks).backward()

@@ -1,0 +1,114 @@
+"""Ratio 9: an epoch of ours over the same epoch as a bare `nn.LSTM` loop on resident tensors.
+
+    python benchmarks/epoch.py [--epochs 10] [--repeats 15]
+
+One process, one thread, both arms in turn. An LSTM of 64 units, batches of 32, trained over 1,000
+sequences and validated, from permuting the rows to the metrics; ours checks for divergence too,
+masks padding, keeps the best weights and makes checkpoints.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import measure
+import work
+
+SEQUENCES = 1250
+RATE = 1e-3
+TASK = {"name": "classification"}
+
+
+def prepared(folder: Path, data: Path) -> Path:
+    """The data as a sweep prepares them."""
+    from tuner import registry
+    from tuner.data.config import DataConfig
+    from tuner.data.prepare import prepare
+
+    section = {"train": data.name, "id": "id", "target": "label"}
+    module = registry.get("tasks", "classification")
+    target = folder / f"{data.stem}-prepared"
+    task = module.data(module.Config())
+    prepare(DataConfig.model_validate(section), task, data.parent, target, 0)
+    return target
+
+
+def ours(folder: Path, prepared: Path, steps: int, epochs: int) -> Callable[[], measure.Run]:
+    """Epochs of a trial that never ends within this measurement."""
+    from tuner.training.job import Job
+    from tuner.training.rank import Rank
+
+    rank = Rank("cpu", 1)
+    values = {
+        "model/hidden_size": work.HIDDEN,
+        "optimizer/lr": RATE,
+        "training/batch_size": work.BATCH,
+        "training/epochs": 10_000,
+    }
+    rank.start(
+        Job(
+            data=str(prepared),
+            folder=str(folder / f"trial-{steps}"),
+            task=TASK,
+            values=values,
+            metric="accuracy",
+            maximize=True,
+        )
+    )
+
+    def run() -> measure.Run:
+        begin = time.perf_counter()
+        for _ in range(epochs):
+            report = rank.epoch()
+        return measure.Run(time.perf_counter() - begin, report.best)
+
+    return run
+
+
+def bare(data: Path, epochs: int) -> Callable[[], measure.Run]:
+    """Epochs of one model that goes on training."""
+    rows = work.resident(data)
+    fit = work.Bare(rows, RATE)
+
+    def run() -> measure.Run:
+        begin = time.perf_counter()
+        for _ in range(epochs):
+            fit.epoch()
+        return measure.Run(time.perf_counter() - begin, fit.best)
+
+    return run
+
+
+def main() -> None:
+    """Measures and prints."""
+    options = measure.options(__doc__, epochs=(10, 4), repeats=(15, 8))
+    lines: list[Any] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for steps in (50, 20):
+            data = folder / f"train-{steps}.parquet"
+            work.write_data(data, SEQUENCES, steps)
+            arms = (
+                ours(folder, prepared(folder, data), steps, options.epochs),
+                bare(data, options.epochs),
+            )
+            for arm in arms:
+                arm()
+            lines.append(
+                measure.ratio(
+                    f"an epoch of {steps} steps ÷ as a bare loop",
+                    measure.interleave(*arms, options.repeats),
+                    aim="≤ 1.05",
+                    names=("ours", "bare loop"),
+                    tolerance=0.02,
+                )
+            )
+    measure.write("epoch", lines, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The results as one Markdown table and one picture: RESULTS.md and results/ratios.svg.
+
+    python benchmarks/table.py [--names]
+
+`--names` prints the benchmarks instead, in the order in which `make bench` runs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import measure
+
+HERE = Path(__file__).parent
+NAMES = (
+    "bare_loops",
+    "no_ops",
+    "peers",
+    "tracking",
+    "drain",
+    "gangs",
+    "preparation",
+    "epoch",
+    "lengths",
+)
+"""By the number of the ratio that they measure first."""
+TABLE, PICTURE = HERE / "RESULTS.md", measure.RESULTS / "ratios.svg"
+
+
+def results() -> list[dict[str, Any]]:
+    """What is on file, in order."""
+    paths = (measure.RESULTS / f"{name}.json" for name in NAMES)
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+
+
+def lines(found: list[dict[str, Any]]) -> list[measure.Line]:
+    """All lines of all benchmarks."""
+    return [measure.Line(**line) for result in found for line in result["lines"]]
+
+
+def rows(found: list[dict[str, Any]]) -> list[str]:
+    """The table."""
+    text = [
+        "| what | measured | 95 % interval | aim | | A/A | equal quality |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for line in lines(found):
+        unit = "" if line.unit == "×" else f" {line.unit}".rstrip()
+        a_a = "" if line.a_a is None else f"{line.a_a:.3f}"
+        text.append(
+            f"| {line.what} | {_number(line.value)}{unit} | {_number(line.low)} … "
+            f"{_number(line.high)} | {line.aim} | {'met' if line.met else 'missed'} | {a_a} | "
+            f"{line.quality} |"
+        )
+    return text
+
+
+def page(found: list[dict[str, Any]]) -> str:
+    """The whole page: picture, table, and what each result was measured with."""
+    text = [
+        "# Ratios, as measured",
+        "",
+        "Made by `make bench` or, in full, by the scripts themselves; do not edit. A ratio is the",
+        "median of interleaved runs of two arms on one machine, A/A the baseline's odd runs over",
+        "its even ones (0.97 to 1.03 where the machine kept still).",
+        "",
+        f"![each value over its aim]({PICTURE.relative_to(HERE)})",
+        "",
+        *rows(found),
+        "",
+        "| benchmark | settings | commit | day | machine |",
+        "|---|---|---|---|---|",
+    ]
+    for result in found:
+        settings = ", ".join(f"{key} {value}" for key, value in result["settings"].items())
+        machine = ", ".join(f"{key} {value}" for key, value in result["machine"].items())
+        text.append(
+            f"| {result['benchmark']} | {settings} | {result['commit']} | {result['when']} | "
+            f"{machine} |"
+        )
+    return "\n".join(text) + "\n"
+
+
+def draw(found: list[dict[str, Any]]) -> None:
+    """Each value over its aim, so that everything left of 1 is reached."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "ratios"
+    from matplotlib import pyplot
+
+    shown = lines(found)
+    figure, axes = pyplot.subplots(figsize=(9, 1 + 0.36 * len(shown)), layout="constrained")
+    for place, line in enumerate(shown):
+        operator, number = line.aim.split()
+        aim = float(number)
+        low, value, high = (x / aim for x in (line.low, line.value, line.high))
+        if operator == "≥":
+            low, value, high = 1 / high, 1 / value, 1 / low
+        colour = "tab:green" if line.met else "tab:red"
+        axes.plot([low, high], [place, place], color=colour, linewidth=3, alpha=0.4)
+        axes.plot([value], [place], "o", color=colour)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_xlabel("measured ÷ aim (≤ 1 is reached; ratios that should be large are inverted)")
+    axes.set_yticks(range(len(shown)), [line.what for line in shown], fontsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="x", which="both", alpha=0.2)
+    figure.savefig(PICTURE, metadata={"Date": None})
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def main() -> None:
+    """Writes both."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--names", action="store_true", help="print the benchmarks' names")
+    if parser.parse_args().names:
+        print(*NAMES)
+        return
+    found = results()
+    TABLE.write_text(page(found), encoding="utf-8")
+    draw(found)
+    print(TABLE.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The work that benchmarks share: made sequences, a sweep over them, the same as bare loops."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from measure import Run
+
+SLOTS = 2
+FEATURES, CLASSES, HIDDEN, BATCH = 8, 4, 64, 32
+RATES = (1e-4, 1e-2)
+
+
+def write_data(path: Path, num: int, steps: int) -> None:
+    """Noisy sequences whose class is the feature that drifts."""
+    rng = np.random.default_rng(0)
+    label = np.arange(num) % CLASSES
+    x = rng.normal(size=(num, steps, FEATURES)).astype(np.float32)
+    x[np.arange(num), :, label] += 0.3
+    columns: dict[str, Any] = {
+        "id": np.repeat(np.arange(num), steps),
+        "label": np.repeat(label, steps),
+    }
+    columns |= {f"x{f}": x[:, :, f].ravel() for f in range(FEATURES)}
+    pq.write_table(pa.table(columns), path)
+
+
+def write_spec(
+    path: Path, data: Path, *, trials: int, epochs: int, hidden: int = HIDDEN, workers: int = 1
+) -> Path:
+    """A grid over the learning rate alone: every trial is the same work, as in `bare_loops`."""
+    section = {
+        "name": path.stem,
+        "task": "classification",
+        "data": {"train": str(data), "id": "id", "target": "label"},
+        "space": {
+            "parameters": {
+                "optimizer/lr": {"float": list(RATES), "log": True, "default": RATES[0]},
+                "model/hidden_size": hidden,
+                "training/epochs": epochs,
+                "training/batch_size": BATCH,
+            }
+        },
+        "search": {
+            "sampler": "grid",
+            "grid_points": max(2, trials),
+            "scheduler": "none",
+            "trials": trials,
+        },
+        "resources": {"workers": workers},
+    }
+    path.write_text(json.dumps(section), encoding="utf-8")
+    return path
+
+
+def sweep(path: Path, home: Path, *, offline: bool = False) -> Run:
+    """A whole sweep, from reading the spec to the last record in MLflow; its mean accuracy."""
+    from tuner import Sweep
+
+    begin = time.perf_counter()
+    board = Sweep.from_file(path, home=home).run(offline=offline)
+    seconds = time.perf_counter() - begin
+    assert set(board.counts()) == {"COMPLETE"}, board.counts()
+    values = [row.value for row in board.rows if row.value is not None]
+    return Run(seconds, statistics.fmean(values))
+
+
+def resident(path: Path) -> tuple[Any, Any, Any, Any]:
+    """All sequences as standardised tensors, x_BTF and y_B, and rows to train and validate on."""
+    import torch
+
+    table = pq.read_table(path)
+    steps = table.num_rows // len(set(table["id"].to_pylist()))
+    x = np.stack([table[f"x{f}"].to_numpy() for f in range(FEATURES)], 1)
+    x_BTF = torch.from_numpy((x - x.mean(0)) / x.std(0)).reshape(-1, steps, FEATURES)
+    y_B = torch.from_numpy(table["label"].to_numpy()[::steps].copy())
+    order = torch.randperm(len(y_B), generator=torch.Generator().manual_seed(0))
+    return x_BTF, y_B, order[len(y_B) // 5 :], order[: len(y_B) // 5]
+
+
+class Bare:
+    """One model trained the way a textbook does."""
+
+    def __init__(self, data: tuple[Any, Any, Any, Any], rate: float, seed: int = 0) -> None:
+        import torch
+        from torch import nn
+
+        torch.manual_seed(seed)
+        self.data = data
+        self.lstm, self.head = (
+            nn.LSTM(FEATURES, HIDDEN, batch_first=True),
+            nn.Linear(HIDDEN, CLASSES),
+        )
+        parameters = [*self.lstm.parameters(), *self.head.parameters()]
+        self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
+        self.best = 0.0
+
+    def epoch(self) -> None:
+        """Trains over all rows once, then validates."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        x_BTF, y_B, train, validation = self.data
+        for rows in train[torch.randperm(len(train))].split(BATCH):
+            self.optimizer.zero_grad()
+            outputs, _ = self.lstm(x_BTF[rows])
+            cross_entropy(self.head(outputs[:, -1]), y_B[rows]).backward()
+            self.optimizer.step()
+        with torch.no_grad():
+            outputs, _ = self.lstm(x_BTF[validation])
+            hits = self.head(outputs[:, -1]).argmax(1) == y_B[validation]
+            self.best = max(self.best, hits.float().mean().item())
+
+
+def train(data: tuple[Any, Any, Any, Any], rate: float, epochs: int) -> float:
+    """The best validation accuracy of a whole training."""
+    fit = Bare(data, rate)
+    for _ in range(epochs):
+        fit.epoch()
+    return fit.best
+
+
+def _slot(path: Path, rates: list[float], epochs: int, barrier: Any, scores: Any) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    data = resident(path)
+    barrier.wait()
+    found = [train(data, rate, epochs) for rate in rates]
+    barrier.wait()
+    scores.put(found)
+
+
+def bare_loops(path: Path, trials: int, epochs: int) -> Run:
+    """The same trainings in two processes, their start left out; their mean accuracy."""
+    context = multiprocessing.get_context("spawn")
+    barrier, scores = context.Barrier(SLOTS + 1), context.Queue()
+    rates = np.geomspace(*RATES, trials).tolist()
+    processes = [
+        context.Process(target=_slot, args=(path, rates[slot::SLOTS], epochs, barrier, scores))
+        for slot in range(SLOTS)
+    ]
+    for process in processes:
+        process.start()
+    barrier.wait()
+    begin = time.perf_counter()
+    barrier.wait()
+    seconds = time.perf_counter() - begin
+    found = [score for _ in processes for score in scores.get()]
+    for process in processes:
+        process.join()
+    return Run(seconds, statistics.fmean(found))
