@@ -117,7 +117,7 @@ def ratio(
         high=high,
         unit="×",
         aim=aim,
-        a_a=statistics.median(base[::2]) / statistics.median(base[1::2]),
+        a_a=statistics.median(base[::2]) / statistics.median(base[1::2]) if base[1:] else None,
         quality=quality,
         equal=equal,
         arms={name: [run.cost for run in runs] for name, runs in zip(names, arms, strict=True)},
@@ -137,9 +137,17 @@ def timed(act: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def options(doc: str, **defaults: tuple[int, int]) -> argparse.Namespace:
-    """The command line of a benchmark: each number as (in full, with --short)."""
+def options(
+    doc: str, *, only: Sequence[str] = (), **defaults: tuple[int, int]
+) -> argparse.Namespace:
+    """The command line of a benchmark: each number as (in full, with --short).
+
+    Args:
+        only: parts of the benchmark that can be run alone.
+    """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    if only:
+        parser.add_argument("--only", nargs="+", choices=only, default=list(only))
     parser.add_argument("--short", action="store_true", help="what `make bench` runs")
     for name, numbers in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help="{}; {}".format(*numbers))
