@@ -110,6 +110,11 @@ class Task(ABC):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         """Valid elements of the loss in some rows, without cutting their inputs."""
 
+    def num_steps(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        """Input steps of each row, by which rows of like length are batched together; None where
+        all rows are as long."""
+        return None
+
     @abstractmethod
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         """The sum of the training loss over the valid elements of a torch batch."""

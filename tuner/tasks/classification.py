@@ -84,6 +84,10 @@ class Classification(Task):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return len(rows)
 
+    def num_steps(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        lengths: np.ndarray = steps.length_S[rows]
+        return lengths
+
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         from torch.nn.functional import cross_entropy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ class Batches:
     def __init__(self, task: Task, store: Store, rows: np.ndarray, device: str) -> None:
         self._task, self._store, self._device = task, store, device
         self.rows = rows
+        self.lengths_R = task.num_steps(store, rows)
+        """Steps of each row; None where all rows are as long."""
+        if self.lengths_R is not None and (self.lengths_R == self.lengths_R[:1]).all():
+            self.lengths_R = None
         self._whole: Batch | None = None
         if (whole := _resident(task, store, rows)) is not None:
             self._copies = len(whole.inputs) // len(rows)
@@ -39,6 +44,13 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def by_length(self) -> np.ndarray:
+        """All places, those of short rows first."""
+        if self.lengths_R is None:
+            return np.arange(len(self))
+        return np.argsort(self.lengths_R, kind="stable")
 
     def count(self, places: np.ndarray) -> int:
         """Valid elements of the loss in some rows."""

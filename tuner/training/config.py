@@ -14,6 +14,9 @@ class TrainingConfig(Config):
     """The full budget in passes over the training rows; a schedule's horizon, whatever the rung."""
     batch_size: int = Field(default=32, ge=1)
     """Rows per optimizer step over all ranks together; each rank takes its share."""
+    bucket: int = Field(default=8, ge=0)
+    """Batches whose rows are sorted by length together, so that a batch holds little padding;
+    0 sorts none. Which rows meet in a batch stays random within such a bucket."""
     clip_norm: float = Field(default=0.0, ge=0)
     """Largest 2-norm of the whole gradient, after reduction over the ranks; 0 is off."""
     clip_value: float = Field(default=0.0, ge=0)

@@ -23,6 +23,7 @@ from tuner.models.build import build
 from tuner.models.shape import Dropouts, Shape
 from tuner.tasks._base import Batch, Task
 from tuner.training.batches import Batches
+from tuner.training.order import order
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
 
@@ -77,7 +78,13 @@ class Fit:
             Diverged: the loss or the weights' norm is not finite.
         """
         stream = [*self._stream, number]
-        order = np.random.default_rng(stream).permutation(len(self.train))
+        places = order(
+            np.random.default_rng(stream),
+            self.train.lengths_R,
+            len(self.train),
+            self.config.training.batch_size,
+            self.config.training.bucket,
+        )
         self.ranks.seed(_seed([*stream, self.ranks.rank]))
         size = self.config.training.batch_size
         self.model.train()
@@ -86,7 +93,7 @@ class Fit:
         for step in range(self.num_steps):
             progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
             self._set_rate(progress, values)
-            loss, elements = self.step(order[step * size : (step + 1) * size])
+            loss, elements = self.step(places[step * size : (step + 1) * size])
             losses.append(loss)
             count += elements
             if len(losses) == _CHECK_EVERY or step == self.num_steps - 1:
@@ -135,7 +142,7 @@ class Fit:
         that is not finite is NaN.
         """
         self.module.eval()
-        mine = np.arange(self.ranks.rank, len(batches), self.ranks.size)
+        mine = batches.by_length[self.ranks.rank :: self.ranks.size]
         sums: torch.Tensor | None = None
         with torch.no_grad():
             for start in range(0, max(len(mine), 1), _EVALUATION_ROWS):

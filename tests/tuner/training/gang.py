@@ -26,6 +26,9 @@ def main(rank: int, size: int, address: str, folder: str) -> None:
         reports.append(report.metrics | {"best": report.best})
         if report.ended:
             break
+    if size > 1:
+        # As in a lane: nobody is asked for scores before the first rank has written the best.
+        torch.distributed.barrier()
     scores = {split: lane.evaluate(split) for split in ("train", "validation")}
     assert lane._trial is not None
     state = lane._trial.fits[0].module.state_dict()

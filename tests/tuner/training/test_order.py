@@ -1,0 +1,45 @@
+"""Rows of like length meet in a batch, every row once an epoch, and by chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tuner.training.order import order
+
+LENGTHS = np.random.default_rng(1).integers(1, 100, size=203)
+
+
+def epoch(seed: int, bucket: int, lengths: np.ndarray | None = LENGTHS) -> np.ndarray:
+    return order(np.random.default_rng(seed), lengths, 203, 8, bucket)
+
+
+def padded_steps(places: np.ndarray) -> int:
+    batches = [LENGTHS[places[start : start + 8]] for start in range(0, 203, 8)]
+    return sum(len(batch) * int(batch.max()) for batch in batches)
+
+
+@pytest.mark.parametrize("bucket", [0, 1, 4, 1000])
+def test_every_row_comes_once(bucket: int) -> None:
+    assert sorted(epoch(0, bucket)) == list(range(203))
+
+
+def test_larger_buckets_hold_less_padding() -> None:
+    padded = [padded_steps(epoch(0, bucket)) for bucket in (0, 4, 1000)]
+    assert padded[0] > 1.3 * padded[1] > 1.3 * padded[2]
+    assert padded[2] < 1.25 * LENGTHS.sum()
+
+
+def test_batches_come_in_no_order_of_length() -> None:
+    longest = [LENGTHS[epoch(0, 1000)[start : start + 8]].max() for start in range(0, 200, 8)]
+    assert longest != sorted(longest)
+
+
+def test_an_epoch_follows_from_its_seed_and_differs_from_the_next() -> None:
+    assert (epoch(3, 4) == epoch(3, 4)).all()
+    companions = [{frozenset(epoch(s, 1000)[i : i + 8]) for i in range(0, 200, 8)} for s in (1, 2)]
+    assert len(companions[0] & companions[1]) <= 1
+
+
+def test_rows_of_one_length_are_only_shuffled() -> None:
+    assert (epoch(0, 4, None) == np.random.default_rng(0).permutation(203)).all()
