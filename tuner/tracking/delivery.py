@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuner.tracking.batch import Batch
+from tuner.tracking.changes import Change, NewRun
 from tuner.tracking.client import connect, translated
 from tuner.tracking.faults import MAX_LINE_LENGTH, Refused, Unreachable
+from tuner.tracking.parallel import in_parallel
 from tuner.tracking.records import (
     Artifact,
     Dataset,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
 
+    from tuner.tracking.database import Database
+
 KEY_TAG = "tuner.key"
 """Tag that names a run for ever: `<sweep's uid>/<key>`."""
 
@@ -37,6 +42,11 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Opens the UI on training runs, where it otherwise shows what belongs to language models."""
 
 _MAX_DIGEST_LENGTH = 36
+
+IN_FLIGHT = 4
+"""Requests under way at a time: a server of several workers answers each after 40 ms of waiting."""
+
+_ByKey = dict[str, list[RunRecord]]
 
 
 class Delivery:
@@ -65,42 +75,39 @@ class Delivery:
         refuse: Callable[[str, str, str], None],
     ) -> None:
         self._uri = uri
+        self._is_server = uri.startswith("http")
         self._experiment = experiment
         self._folder = folder
         self._artifact_root = artifact_root
         self._run_ids = run_ids
         self._refuse = refuse
         self._client: MlflowClient | None = None
+        self._database: Database | None = None
         self._experiment_id = ""
+        self._artifact_uris: dict[str, str] = {}
         self._doubtful = set(known)
         self._doubts_all = False
         self.refused: str | None = None
         """The last refusal, in one line."""
 
     def deliver(self, entries: list[Entry]) -> None:
-        """Send entries, run by run, in order within each; repeat them as a whole if this raises.
+        """Send entries, in order within each run; repeat them as a whole if this raises.
 
         Raises:
             Unreachable: the server did not answer, or not as expected.
         """
         if self._client is None:
             self._client = self._open()
+            self._database = None if self._is_server else _database(self._client)
         by_key: dict[str, list[RunRecord]] = {}
         for entry in entries:
             if not isinstance(entry.record, Header):
                 by_key.setdefault(entry.record.key, []).append(entry.record)
-        for key, records in by_key.items():
-            batch = Batch()
-            for record in records:
-                if isinstance(record, Metrics | Params | Tags):
-                    batch.take(record)
-                    continue
-                if isinstance(record, RunEnded):
-                    # One call for all that was told of a run, before it is closed.
-                    self._send(key, batch)
-                    batch = Batch()
-                self._act(record)
-            self._send(key, batch)
+        self._make_all(by_key)
+        self._each(by_key, self._attach)
+        # A run is closed last, when all that was told of it is there.
+        if self._database is None or not self._database.write(self._changes(by_key)):
+            self._each(by_key, self._tell)
 
     def forget(self) -> None:
         """Believe nothing that the server once said: look up each run, and the experiment."""
@@ -137,11 +144,144 @@ class Delivery:
             raise Unreachable(f"experiment {self._experiment!r} was deleted: restore it in MLflow")
         return client
 
+    def _each(self, by_key: _ByKey, act: Callable[[str, list[RunRecord]], None]) -> None:
+        """Do something for every run: in a server for several at a time, in a database in turn."""
+        width = IN_FLIGHT if self._is_server else 1
+        in_parallel([partial(act, *item) for item in by_key.items()], width)
+
+    def _make_all(self, by_key: _ByKey) -> None:
+        """Give every run an id, parents first; the start of one that is new has then been told."""
+        missing = {key: recs for key, recs in by_key.items() if self._run_ids.get(key) is None}
+        while missing:
+            wave = {
+                key: records
+                for key, records in missing.items()
+                if (start := _start(records)) is None or start.parent not in missing
+            }
+            assert wave, "a run opens after its parent, so that no two are each other's"
+            if self._database is not None:
+                self._make_together(self._database, wave)
+            alone = {key: wave[key] for key in wave if self._run_ids.get(key) is None}
+            self._each(alone, self._make)
+            missing = {key: missing[key] for key in missing if key not in wave}
+
+    def _make_together(self, database: Database, by_key: _ByKey) -> None:
+        """Find those that may exist, and make the others, in one go each."""
+        if doubtful := {self._tag(key): key for key in by_key if self._doubts(key)}:
+            found = database.find(self._experiment_id, KEY_TAG, doubtful)
+            if found:
+                self._run_ids.add({doubtful[tag]: run_id for tag, run_id in found.items()})
+        starts = {
+            key: start
+            for key, records in by_key.items()
+            if self._run_ids.get(key) is None and (start := _start(records)) is not None
+        }
+        new = {
+            key: NewRun(name=start.name, start_ms=start.time_ms, tags=self._tags(key, start))
+            for key, start in starts.items()
+        }
+        self._doubtful.update(new)
+        places = database.make(self._experiment_id, new.values()) if new else None
+        if places is not None:
+            self._run_ids.add({key: run.run_id for key, run in new.items()})
+            self._artifact_uris |= places
+            for key, start in starts.items():
+                by_key[key].remove(start)
+
+    def _make(self, key: str, records: list[RunRecord]) -> None:
+        """Find a run that may exist by its tag, else create it."""
+        start = _start(records)
+        try:
+            with translated():
+                run_id = self._find(key) if self._doubts(key) else None
+                self._doubtful.add(key)
+                if run_id is None:
+                    run_id = self._create(key, start)
+                    if start is not None:
+                        records.remove(start)
+        except Refused as refused:
+            raise Unreachable(str(refused)) from refused
+        self._run_ids.add({key: run_id})
+
+    def _find(self, key: str) -> str | None:
+        found = self._mlflow.search_runs(
+            [self._experiment_id],
+            f"tags.`{KEY_TAG}` = '{self._tag(key)}'",
+            max_results=1,
+            order_by=["attributes.start_time ASC"],
+        )
+        return str(found[0].info.run_id) if found else None
+
+    def _create(self, key: str, start: RunStarted | None) -> str:
+        run = self._mlflow.create_run(
+            self._experiment_id,
+            start_time=start.time_ms if start else None,
+            tags=self._tags(key, start),
+            run_name=start.name if start else key,
+        )
+        self._artifact_uris[run.info.run_id] = run.info.artifact_uri
+        return str(run.info.run_id)
+
+    def _doubts(self, key: str) -> bool:
+        """Whether a run may exist although its id is not on file."""
+        return self._doubts_all or key in self._doubtful
+
+    def _tag(self, key: str) -> str:
+        return f"{self._run_ids.uid}/{key}"
+
+    def _tags(self, key: str, start: RunStarted | None) -> dict[str, str]:
+        """What a run carries from the first."""
+        tags = {KEY_TAG: self._tag(key)}
+        if start is not None and start.parent is not None:
+            parent = self._run_ids.get(start.parent) or self._find(start.parent)
+            if parent is not None:
+                tags["mlflow.parentRunId"] = parent
+        return tags
+
+    def _changes(self, by_key: _ByKey) -> dict[str, Change]:
+        """All that was told of each run, by its id."""
+        changes = {}
+        for key, records in by_key.items():
+            change = changes[self._run_id(key)] = Change()
+            for record in records:
+                match record:
+                    case Metrics() | Params() | Tags():
+                        change.batch.take(record)
+                    case RunStarted():
+                        change.status = "RUNNING"
+                    case RunEnded():
+                        change.status, change.end_ms = record.status, record.time_ms
+        return changes
+
+    def _tell(self, key: str, records: list[RunRecord]) -> None:
+        """The same for one run in MLflow's own calls, which say what they refuse."""
+        run_id, batch = self._run_id(key), Batch()
+        for record in records:
+            match record:
+                case Metrics() | Params() | Tags():
+                    batch.take(record)
+                case RunStarted() | RunEnded():
+                    # One call for all that was told of a run, before it is closed.
+                    self._send(key, batch)
+                    batch = Batch()
+                    self._turn(run_id, record)
+        self._send(key, batch)
+
+    def _turn(self, run_id: str, record: RunStarted | RunEnded) -> None:
+        """Open a run again, or close it."""
+        try:
+            with translated():
+                if isinstance(record, RunEnded):
+                    self._mlflow.set_terminated(run_id, record.status, record.time_ms)
+                else:
+                    self._mlflow.update_run(run_id, status="RUNNING")
+        except Refused as refused:
+            self._give_up(record.key, record.kind, refused)
+
     def _send(self, key: str, batch: Batch) -> None:
         for part in batch.parts():
-            run_id = self._run_ids.get(key) or self._make(key, None)[0]
             try:
-                self._log(run_id, part)
+                self._log(self._run_id(key), part)
             except Refused as refused:
                 # What is refused must not take the rest with it: kinds apart, then halves.
                 pieces = part.kinds()
@@ -165,85 +305,54 @@ class Delivery:
                 synchronous=True,
             )
 
-    def _act(self, record: RunStarted | Artifact | Dataset | RunEnded) -> None:
-        """Send one record that has a call of its own."""
-        run_id, is_new = self._run_ids.get(record.key), False
-        if run_id is None:
-            started = record if isinstance(record, RunStarted) else None
-            run_id, is_new = self._make(record.key, started)
-        try:
-            match record:
-                case RunStarted() if is_new:
-                    pass  # MLflow makes it RUNNING
-                case RunStarted():
-                    with translated():
-                        self._mlflow.update_run(run_id, status="RUNNING")
-                case RunEnded():
-                    with translated():
-                        self._mlflow.set_terminated(run_id, record.status, record.time_ms)
-                case Dataset():
+    def _attach(self, key: str, records: list[RunRecord]) -> None:
+        """Send a run's files and what is known of its data."""
+        run_id = self._run_id(key)
+        for record in records:
+            try:
+                if isinstance(record, Artifact):
+                    self._upload(run_id, record)
+                elif isinstance(record, Dataset):
                     with translated():
                         self._mlflow.log_inputs(run_id, datasets=[_dataset_input(record)])
-                case Artifact():
-                    self._upload(run_id, record)
-        except Refused as refused:
-            self._give_up(record.key, record.kind, refused)
-
-    def _make(self, key: str, started: RunStarted | None) -> tuple[str, bool]:
-        """A run that has no id on file: found by its tag if it may exist, else created.
-
-        Returns:
-            Its id, and whether it was created.
-        """
-        tag = f"{self._run_ids.uid}/{key}"
-        try:
-            with translated():
-                doubtful = self._doubts_all or key in self._doubtful
-                self._doubtful.add(key)
-                found = self._find(tag) if doubtful else None
-                run_id = found or self._create(key, tag, started)
-        except Refused as refused:
-            raise Unreachable(str(refused)) from refused
-        self._run_ids.add(key, run_id)
-        return run_id, found is None
-
-    def _find(self, tag: str) -> str | None:
-        found = self._mlflow.search_runs(
-            [self._experiment_id],
-            f"tags.`{KEY_TAG}` = '{tag}'",
-            max_results=1,
-            order_by=["attributes.start_time ASC"],
-        )
-        return str(found[0].info.run_id) if found else None
-
-    def _create(self, key: str, tag: str, started: RunStarted | None) -> str:
-        tags = {KEY_TAG: tag}
-        parent = None
-        if started is not None and started.parent is not None:
-            known = self._run_ids.get(started.parent)
-            parent = known or self._find(f"{self._run_ids.uid}/{started.parent}")
-        if parent is not None:
-            tags["mlflow.parentRunId"] = parent
-        run = self._mlflow.create_run(
-            self._experiment_id,
-            start_time=started.time_ms if started else None,
-            tags=tags,
-            run_name=started.name if started else key,
-        )
-        return str(run.info.run_id)
+            except Refused as refused:
+                self._give_up(key, record.kind, refused)
 
     def _upload(self, run_id: str, record: Artifact) -> None:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
         path = self._folder / record.path
         if not path.exists():
             raise Refused(f"{path} is gone")
+        if run_id not in self._artifact_uris:
+            with translated():
+                self._artifact_uris[run_id] = self._mlflow.get_run(run_id).info.artifact_uri
         for file, below in _files(path):
             place = "/".join(part for part in (record.folder, below) if part)
             try:
-                self._mlflow.log_artifact(run_id, str(file), place or None)
+                repository = get_artifact_repository(self._artifact_uris[run_id], self._uri)
+                repository.log_artifact(str(file), place or None)  # type: ignore[no-untyped-call]
             except Exception as error:
                 # S3, GCS, Azure and plug-ins raise families of their own, from packages that need
                 # not be installed. All of them mean: not now.
                 raise Unreachable(f"{file.name}: {error}") from error
+
+    def _run_id(self, key: str) -> str:
+        run_id = self._run_ids.get(key)
+        assert run_id is not None, "_make_all() comes first"
+        return run_id
+
+
+def _database(client: MlflowClient) -> Database | None:
+    """Imported as late as mlflow."""
+    from tuner.tracking.database import Database
+
+    return Database.behind(client)
+
+
+def _start(records: list[RunRecord]) -> RunStarted | None:
+    """The first that tells of a run's start."""
+    return next((record for record in records if isinstance(record, RunStarted)), None)
 
 
 def _files(path: Path) -> Iterator[tuple[Path, str]]:

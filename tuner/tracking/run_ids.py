@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -48,18 +49,24 @@ class RunIds:
         with self._mutex:
             return self._ids.get(key)
 
-    def add(self, key: str, run_id: str) -> None:
-        """Put a run's id on the disk."""
+    def add(self, ids: Mapping[str, str]) -> None:
+        """Put runs' ids on the disk, by key."""
         assert self.uid is not None, "the tracker sets it first"
-        line = _Line(destination=self._destination, uid=self.uid, key=key, run_id=run_id)
+        text = b"".join(
+            _LINE.dump_json(
+                _Line(destination=self._destination, uid=self.uid, key=key, run_id=run_id)
+            )
+            + b"\n"
+            for key, run_id in ids.items()
+        )
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, _LINE.dump_json(line) + b"\n")
+            os.write(descriptor, text)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         with self._mutex:
-            self._ids[key] = run_id
+            self._ids.update(ids)
 
     def forget(self) -> None:
         """Use none of them any more: the destination does not know them. Lines added later win."""

@@ -137,9 +137,12 @@ def check_whole(sweep: Sweep) -> None:
     assert (deep.path, deep.file_size) == ("best/deep/card.txt", 4)
 
 
-def test_all_kinds_arrive_and_a_replay_doubles_nothing(sweep: Sweep) -> None:
+@pytest.mark.parametrize("is_server", [False, True])
+def test_all_kinds_arrive_and_a_replay_doubles_nothing(sweep: Sweep, is_server: bool) -> None:
+    """To a server, runs go side by side in MLflow's own calls; they do so here to a database."""
     entries = whole(sweep.folder)
     delivery = sweep.delivery()
+    delivery._is_server = is_server
     delivery.deliver(entries)
     check_whole(sweep)
 
@@ -154,6 +157,20 @@ def test_all_kinds_arrive_and_a_replay_doubles_nothing(sweep: Sweep) -> None:
     assert sweep.client().get_run(sweep.runs()["trial"].run_id).info.status == "FINISHED"
 
 
+@pytest.mark.parametrize("is_server", [False, True])
+def test_many_runs_of_one_visit_have_their_parents(sweep: Sweep, is_server: bool) -> None:
+    keys = [f"trial-{number}" for number in range(20)]
+    below = [started(f"{key}-again", key) for key in keys]
+    records: list[Record] = [started("sweep"), *(started(key, "sweep") for key in keys), *below]
+    delivery = sweep.delivery()
+    delivery._is_server = is_server
+    delivery.deliver(numbered(*records[::-1], *(point(key, 0) for key in keys)))
+    runs = sweep.runs()
+    assert {runs[key].parent for key in keys} == {runs["sweep"].run_id}
+    assert all(runs[run.key].parent == runs[str(run.parent)].run_id for run in below)
+    assert all(runs[key].metrics == {"loss": 1.0, "accuracy": 0.0} for key in keys)
+
+
 def test_ids_are_on_file_before_the_first_metric(sweep: Sweep) -> None:
     sweep.delivery().deliver(numbered(started("trial")))
     assert RunIds(sweep.folder, sweep.uri).get("trial") == sweep.runs()["trial"].run_id
@@ -163,7 +180,7 @@ def test_ids_are_on_file_before_the_first_metric(sweep: Sweep) -> None:
 def test_a_server_that_lost_a_run_gets_it_again(sweep: Sweep) -> None:
     ids = RunIds(sweep.folder, sweep.uri)
     ids.uid = "a0"
-    ids.add("trial", "0" * 32)
+    ids.add({"trial": "0" * 32})
     entries = numbered(started("trial"), point("trial", 0))
     delivery = sweep.delivery("trial")
     with pytest.raises(Forgotten):
