@@ -159,6 +159,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._between_steps()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        # Not before: importing MLflow would take the lanes' start a second.
+        self._tracker.start()
         number = trial.config["number"]
         self._open_trial(number, trial.config["values"])
         self._display.progress(self._progress())

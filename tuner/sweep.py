@@ -217,7 +217,6 @@ class Sweep:
         with lock.held(self.folder, self.spec.name):
             uri = None if offline else self.home.tracking_uri(self.spec.tracking.uri)
             tracker = Tracker(uri, self.spec.name, self.folder)
-            tracker.start()
             search = Search(*self._search_arguments())
             name = self.spec.name
             interruption = Interruption(f"interrupted; `tuner resume {name}` goes on")
@@ -239,6 +238,7 @@ class Sweep:
                 write_text(self.folder / "leaderboard.csv", to_csv(board))
                 recorder.close(board)
                 display.message("delivering to MLflow")
+                tracker.start()
                 tracker.flush(FLUSH_SECONDS)
             except BaseException as stopped:
                 recorder.abandon("KILLED" if isinstance(stopped, Interrupted) else "FAILED")
@@ -255,7 +255,7 @@ class Sweep:
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)
         from ray import tune
 
-        from tuner.search.tune import TuneScheduler, TuneSearcher
+        from tuner.search.tune import TuneScheduler, TuneSearcher, skip_telemetry
         from tuner.trainable import LaneTrainable
 
         hours = self.spec.search.hours
@@ -272,6 +272,7 @@ class Sweep:
             tune.PlacementGroupFactory(context.resources.bundles()),
         )
         scratch = self.folder / "tune"
+        skip_telemetry()
         try:
             tune.Tuner(
                 trainable,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 
@@ -172,9 +173,14 @@ def _refuse_shared_ids(sequences: Sequences, split_S: np.ndarray, mistakes: list
 def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list[Mistake]) -> None:
     """Whole sequences whose values are found again where they are to be predicted."""
     values_NF = np.ascontiguousarray(sequences.values_NF)
+    heads = [head_F.tobytes() for head_F in values_NF[sequences.offset_S]]
+    times = Counter(heads)
+    # A sequence whose first step is found nowhere else is found nowhere else itself.
     digests = [
-        hashlib.blake2b(values_NF[start : start + length].tobytes(), digest_size=16).digest()
-        for start, length in zip(sequences.offset_S, sequences.length_S, strict=True)
+        head
+        if times[head] == 1
+        else hashlib.blake2b(values_NF[start : start + length].data, digest_size=16).digest()
+        for head, start, length in zip(heads, sequences.offset_S, sequences.length_S, strict=True)
     ]
     split_S, fold_S = assigned.split_S, assigned.fold_S
     groups = [(f"the {SPLITS[s]} split", split_S == s, split_S == TRAIN) for s in (1, 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -57,6 +58,12 @@ def is_numeric(table: RawTable, name: str) -> bool:
     texts = _plain(column).drop_null()
     if not len(texts):
         return True
+    try:
+        texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        pass
+    else:
+        return True
     meant = pc.or_(
         pc.match_substring_regex(texts, _NUMBER), pc.match_substring_regex(texts, _DECIMAL_COMMA)
     )
@@ -79,6 +86,8 @@ def to_numbers(table: RawTable, name: str, mistakes: list[Mistake]) -> np.ndarra
         mistakes.append(_refuse_number(table, name, f"values of type {column.type}", "line 1"))
         return np.full(len(column), np.nan, dtype=np.float32)
     values_N: np.ndarray = column.fill_null(np.nan).to_numpy()
+    if not (np.abs(values_N) > _MAX_FLOAT32).any():
+        return values_N.astype(np.float32)
     for code, what, bad_N in (
         ("infinite", "infinite values", np.isinf(values_N)),
         ("overflow", "values beyond 32-bit floats", np.abs(values_N) > _MAX_FLOAT32),
@@ -129,8 +138,16 @@ def _refuse_number(
     )
 
 
-def to_texts(table: RawTable, name: str) -> pa.StringArray:
-    """One column of ids or labels as texts; 2.0 is written 2, and a missing value is null."""
+def to_texts(tables: Sequence[RawTable], name: str) -> pa.DictionaryArray:
+    """The ids or labels of all files as texts, in the order in which they first appear.
+
+    2.0 is written 2, and a missing value is null.
+    """
+    encoded = pa.chunked_array([_texts(table, name) for table in tables])
+    return encoded.unify_dictionaries().combine_chunks()
+
+
+def _texts(table: RawTable, name: str) -> pa.DictionaryArray:
     column = table.columns.column(name)
     kind = column.type
     if pa.types.is_floating(kind):
@@ -138,12 +155,17 @@ def to_texts(table: RawTable, name: str) -> pa.StringArray:
         if pc.all(pc.equal(column, pc.floor(column))).as_py() is not False:
             column = column.cast(pa.int64(), safe=False)
     if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
+        whole = pa.types.is_integer(column.type)
+        column = (column if whole else column.cast(pa.string())).dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()
-    names = pc.utf8_trim_whitespace(encoded.dictionary.cast(pa.string()))
+    # A file's own dictionary may hold names in any order, or names that no row has.
+    used = encoded.indices.dictionary_encode()
+    names = encoded.dictionary.take(used.dictionary).cast(pa.string())
+    # Once per name, not per row.
+    names = pc.utf8_trim_whitespace(names)
     short = pc.replace_substring_regex(names, r"\.0+$", "")
-    names = pc.if_else(pc.match_substring_regex(names, _WHOLE), short, names)
-    return names.take(encoded.indices)
+    names = pc.if_else(pc.match_substring_regex(names, _WHOLE), short, names).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(names.indices.take(used.indices), names.dictionary)
 
 
 def to_times(table: RawTable, name: str, mistakes: list[Mistake]) -> Times | None:

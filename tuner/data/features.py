@@ -15,6 +15,9 @@ from tuner.data.sequences import Sequences
 from tuner.data.splits import Assigned
 from tuner.errors import Mistake
 
+_HEAD = 1000
+"""Training rows within which most features vary; the others are looked at as a whole."""
+
 
 def check(
     sequences: Sequences,
@@ -27,10 +30,13 @@ def check(
     """Refuses what cannot be fitted or scored; warns of constants and of answers among inputs."""
     names = layout.features or ()
     values_NF = sequences.values_NF
-    train_NF = values_NF[assigned.train_N]
-    for f, name in enumerate(names):
-        seen = train_NF[~np.isnan(train_NF[:, f]), f]
-        if not len(seen):
+    # Extremes pass over NaN, and are NaN only where there is nothing else.
+    head_NF = values_NF[np.flatnonzero(assigned.train_N)[:_HEAD]]
+    varies_F = np.fmin.reduce(head_NF) < np.fmax.reduce(head_NF)
+    for f in np.flatnonzero(~varies_F):
+        name, train_N = names[f], values_NF[:, f][assigned.train_N]
+        low, high = np.fmin.reduce(train_N), np.fmax.reduce(train_N)
+        if np.isnan(low):
             mistakes.append(
                 Mistake(
                     code="data/all-missing",
@@ -40,11 +46,10 @@ def check(
                     fix="Leave the column out of `data/features`.",
                 )
             )
-        elif seen.min() == seen.max():
-            warnings.append(f"column {name!r} is {seen[0]:g} in all training rows [data/constant]")
+        elif low == high:
+            warnings.append(f"column {name!r} is {low:g} in all training rows [data/constant]")
     if layout.label:
-        label_N = np.repeat(label_S, sequences.length_S)
-        if told := [names[f] for f in _telling(values_NF, label_N)]:
+        if told := [names[f] for f in _telling(sequences, label_S)]:
             warnings.append(
                 f"each value of {join_some(map(repr, told))} stands for one label: an input that "
                 "is the answer [data/target-feature]"
@@ -54,17 +59,21 @@ def check(
     _refuse_unobserved(sequences, layout, assigned, mistakes)
 
 
-def _telling(values_NF: np.ndarray, label_N: np.ndarray) -> list[int]:
+def _telling(sequences: Sequences, label_S: np.ndarray) -> list[int]:
     """Features that are constant within each class and differ between classes."""
-    first_C = np.unique(label_N, return_index=True)[1]
+    first_SF = sequences.values_NF[sequences.offset_S]
+    first_C = np.unique(label_S, return_index=True)[1]
     if len(first_C) < 2:
         return []
-    return [
-        f
-        for f in range(values_NF.shape[1])
-        if len(np.unique(values_NF[first_C, f])) == len(first_C)
-        and (values_NF[first_C, f][label_N] == values_NF[:, f]).all()
-    ]
+    told = []
+    for f in range(first_SF.shape[1]):
+        value_C = first_SF[first_C, f]
+        # First steps first: few features agree there, and only those are compared as a whole.
+        if len(np.unique(value_C)) == len(first_C) and (value_C[label_S] == first_SF[:, f]).all():
+            value_N = np.repeat(value_C[label_S], sequences.length_S)
+            if (value_N == sequences.values_NF[:, f]).all():
+                told.append(f)
+    return told
 
 
 def _twins(

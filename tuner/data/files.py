@@ -103,6 +103,8 @@ def read_text(path: Path, encoding: str) -> bytes:
             )
     try:
         utf8 = codecs.lookup(encoding).name == "utf-8"
+        if utf8 and raw.isascii():
+            return raw
         text = raw.decode(encoding)
     except UnicodeDecodeError as broken:
         raise DataError(_undecodable(path, raw, encoding, broken.start)) from None

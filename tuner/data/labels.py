@@ -21,9 +21,8 @@ def read(
     sequences: Sequences, name: str, mistakes: list[Mistake], *, complete: bool
 ) -> list[str | None]:
     """The label of each sequence; None where it is missing, a mistake if it must be `complete`."""
-    label_N = pa.concat_arrays([columns.to_texts(t, name) for t in sequences.tables])
-    codes = label_N.dictionary_encode().indices.fill_null(-1).to_numpy()
-    code_N = codes[sequences.row_N]
+    label_N = columns.to_texts(sequences.tables, name)
+    code_N = label_N.indices.fill_null(-1).to_numpy()[sequences.row_N]
     absent = np.flatnonzero(code_N < 0)
     if complete and len(absent):
         mistakes.append(

@@ -192,11 +192,11 @@ def _fitted(
 ) -> dict[str, Statistics]:
     train_S = assigned.split_S == TRAIN
     values_NF = sequences.values_NF
-    found = {"all": statistics.fit(values_NF[assigned.train_N], label_S[train_S], classes)}
+    found = {"all": statistics.fit(values_NF, assigned.train_N, label_S[train_S], classes)}
     for fold in range(folds):
         kept_S = train_S & (assigned.fold_S != fold)
         kept_N = np.repeat(kept_S, sequences.length_S)
-        found[str(fold)] = statistics.fit(values_NF[kept_N], label_S[kept_S], classes)
+        found[str(fold)] = statistics.fit(values_NF, kept_N, label_S[kept_S], classes)
     return found
 
 

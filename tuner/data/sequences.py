@@ -91,7 +91,7 @@ def group(
         np.array([part.split for part in parts], dtype=np.int8), [len(t.columns) for t in tables]
     )
     clock = times.read(tables, layout.time, mistakes) if layout.time else None
-    texts_N = _ids(tables, layout, mistakes).dictionary_encode()
+    texts_N = _ids(tables, layout, mistakes)
     key_N = texts_N.indices.to_numpy().astype(np.int64)
     if task.kind == "sequence":
         key_N = key_N + split_N.astype(np.int64) * len(texts_N.dictionary)
@@ -157,14 +157,14 @@ def _values(tables: Sequence[RawTable], names: Sequence[str], bad: list[Mistake]
     return values_NF
 
 
-def _ids(tables: Sequence[RawTable], layout: Layout, mistakes: list[Mistake]) -> pa.StringArray:
+def _ids(tables: Sequence[RawTable], layout: Layout, mistakes: list[Mistake]) -> pa.DictionaryArray:
+    """The sequence that each row belongs to."""
     if layout.id is None:
-        return pa.array(["series"], pa.string()).take(
-            pa.array(np.zeros(sum(len(t.columns) for t in tables), dtype=np.int32))
+        num_rows = sum(len(t.columns) for t in tables)
+        return pa.DictionaryArray.from_arrays(
+            pa.array(np.zeros(num_rows, dtype=np.int32)), pa.array(["series"], pa.string())
         )
-    texts = []
     for table in tables:
-        texts.append(columns.to_texts(table, layout.id))
         absent = columns.absent_rows(table, layout.id)
         if len(absent):
             mistakes.append(
@@ -176,7 +176,10 @@ def _ids(tables: Sequence[RawTable], layout: Layout, mistakes: list[Mistake]) ->
                     fix="Name the sequence of every row.",
                 )
             )
-    return pc.fill_null(pa.concat_arrays(texts), "")
+    texts_N = columns.to_texts(tables, layout.id)
+    if texts_N.null_count:
+        texts_N = pc.fill_null(texts_N.cast(pa.string()), "").dictionary_encode()
+    return texts_N
 
 
 def _order(key_N: np.ndarray, clock: times.Clock | None) -> np.ndarray | None:

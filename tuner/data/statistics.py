@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from tuner.data.card import Statistics
 
 
-def fit(values_NF: np.ndarray, label_S: np.ndarray, num_classes: int) -> Statistics:
+def fit(
+    values_NF: np.ndarray, train_N: np.ndarray, label_S: np.ndarray, num_classes: int
+) -> Statistics:
     """Statistics of training rows.
 
     Args:
-        values_NF: the training rows, NaN where missing.
+        values_NF: all rows, NaN where missing.
+        train_N: whether a row is a training row.
         label_S: labels of the training sequences.
         num_classes: 0 for series.
     """
-    with warnings.catch_warnings():
-        # A feature that is missing in all training rows has no mean; it is refused before.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        mean_F = np.asarray(np.nanmean(values_NF, axis=0, dtype=np.float64))
-        std_F = np.asarray(np.nanstd(values_NF, axis=0, dtype=np.float64))
-        low_F, high_F = np.nanmin(values_NF, axis=0), np.nanmax(values_NF, axis=0)
-    # Rounding can leave a constant column a deviation of the last bit.
-    std_F = np.where(high_F > low_F, std_F, 1.0)
+    # Column by column: contiguous sums are several times as fast as sums over all columns at once.
+    mean_F, std_F, low_F, high_F = zip(*(_facts(x_N[train_N]) for x_N in values_NF.T), strict=True)
     counts = np.bincount(label_S, minlength=num_classes) if num_classes else np.zeros(0, int)
     return Statistics(
-        mean=tuple(np.nan_to_num(mean_F).tolist()),
-        std=tuple(np.nan_to_num(std_F, nan=1.0).tolist()),
-        minimum=tuple(np.nan_to_num(low_F).astype(float).tolist()),
-        maximum=tuple(np.nan_to_num(high_F).astype(float).tolist()),
+        mean=mean_F,
+        std=std_F,
+        minimum=low_F,
+        maximum=high_F,
         class_counts=tuple(counts.tolist()),
     )
+
+
+def _facts(x_N: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean, deviation, least and largest value of one feature."""
+    x_N = x_N[~np.isnan(x_N)].astype(np.float64)
+    # A feature that a fold never saw; one that no training row has is refused before.
+    if not len(x_N):
+        return 0.0, 1.0, 0.0, 0.0
+    low, high = float(x_N.min()), float(x_N.max())
+    # Rounding can leave a constant column a deviation of the last bit.
+    return float(x_N.mean()), float(x_N.std()) if high > low else 1.0, low, high

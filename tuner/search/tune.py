@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ray.air._internal import usage
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -160,6 +161,14 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
     def debug_string(self) -> str:
         """One line for Tune's own display."""
         return f"{self._search.num_suggested} trials suggested"
+
+
+def skip_telemetry() -> None:
+    """Has Tune not count our callbacks for its usage statistics, which are off.
+
+    To tell them from its own it would import MLflow, comet and wandb before the first trial.
+    """
+    usage.tag_callbacks = lambda callbacks: False
 
 
 def nested(result: Mapping[str, Any], key: str) -> dict[str, Any]:

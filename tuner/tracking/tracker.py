@@ -90,7 +90,7 @@ class Tracker:
         self._writer = Writer(self._outbox, delivery or None)
 
     def start(self) -> None:
-        """Start delivering; mlflow is imported in the writer's thread."""
+        """Start delivering, if not yet done; mlflow is imported in the writer's thread."""
         self._writer.start()
 
     def run(

@@ -44,8 +44,9 @@ class Writer:
         self._server_problem: str | None = None
 
     def start(self) -> None:
-        """Start both threads."""
-        assert not self._threads, "started twice"
+        """Start both threads, unless they run."""
+        if self._threads:
+            return
         self._threads.append(
             threading.Thread(target=self._keep_durable, name="tracking-disk", daemon=True)
         )

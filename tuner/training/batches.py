@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import math
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,8 @@ RESIDENT_BYTES = 64 * 2**20
 """Largest set of rows that a lane keeps as tensors of its own; larger ones stay in the one mapped
 copy that all lanes share. Cutting a batch of short sequences anew takes a tenth of its step."""
 
-_CHUNK = 4096
+_CHUNK = 512
+"""Rows that are cut at once: few enough for a cache."""
 
 
 class Batches:
@@ -30,7 +31,7 @@ class Batches:
         if self.lengths_R is not None and (self.lengths_R == self.lengths_R[:1]).all():
             self.lengths_R = None
         self._whole: Batch | None = None
-        if (whole := _resident(task, store, rows)) is not None:
+        if (whole := _resident(task, store, rows, self.lengths_R)) is not None:
             self._copies = len(whole.inputs) // len(rows)
             self._longest = _Each(whole.lengths.reshape(len(rows), -1).max(axis=1))
             self._count = _Each(whole.weights.reshape(len(rows), -1).sum(axis=1))
@@ -96,26 +97,32 @@ class _Each:
         return int(self._numbers_R[places].max()) if self._common is None else self._common
 
 
-def _resident(task: Task, store: Store, rows: np.ndarray) -> Batch | None:
+def _resident(
+    task: Task, store: Store, rows: np.ndarray, lengths_R: np.ndarray | None
+) -> Batch | None:
     """All rows as one padded batch of arrays; None where that is too large, or there are none."""
-    pieces: list[Batch] = []
-    size = 0
+    if not len(rows):
+        return None
+    # One row tells the size of all, so that nothing is cut of what cannot be kept.
+    first = task.batch(store, rows[:1])
+    shapes = {
+        name: [len(array) * len(rows), *array.shape[1:]]
+        for name, array in vars(first).items()
+        if array is not None
+    }
+    if lengths_R is not None:
+        shapes["inputs"][1] = int(lengths_R.max())
+    size = sum(math.prod(shape) * getattr(first, name).itemsize for name, shape in shapes.items())
+    if size > RESIDENT_BYTES:
+        return None
+    whole = {name: np.zeros(shape, getattr(first, name).dtype) for name, shape in shapes.items()}
+    copies = len(first.inputs)
     for start in range(0, len(rows), _CHUNK):
-        pieces.append(task.batch(store, rows[start : start + _CHUNK]))
-        # The rest is taken to be like this piece, so that what cannot fit ends early.
-        size += pieces[-1].num_bytes
-        if size * len(rows) / min(start + _CHUNK, len(rows)) > RESIDENT_BYTES:
-            return None
-    if len(pieces) < 2:
-        return pieces[0] if pieces else None
-    longest = max(piece.inputs.shape[1] for piece in pieces)
-
-    def joined(name: str) -> Any:
-        arrays = [getattr(piece, name) for piece in pieces]
-        if arrays[0] is None:
-            return None
-        if name == "inputs":
-            arrays = [np.pad(a, ((0, 0), (0, longest - a.shape[1]), (0, 0))) for a in arrays]
-        return np.concatenate(arrays)
-
-    return Batch(**{field.name: joined(field.name) for field in fields(Batch)})
+        piece = task.batch(store, rows[start : start + _CHUNK])
+        for name, array_R in whole.items():
+            part = getattr(piece, name)
+            place_R = array_R[start * copies : start * copies + len(part)]
+            if name == "inputs":
+                place_R = place_R[:, : part.shape[1]]
+            place_R[...] = part
+    return Batch(**whole)

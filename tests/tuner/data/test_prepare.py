@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tuner import registry
@@ -112,6 +114,53 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 def test_whole_labels_are_numbers(tmp_path: Path) -> None:
     lines = edited(rows(30), 4, lambda r: ["2.0", "10.0", "9.0"][int(r[0][1:]) % 3])
     assert prepared(tmp_path, lines).card.labels == ("2", "9", "10")
+
+
+def test_a_column_of_texts_changes_no_number(tmp_path: Path) -> None:
+    stores = []
+    for note in (" 7 ", "red"):
+        folder = tmp_path / note.strip()
+        folder.mkdir()
+        lines = [[*line, note] for line in edited(rows(), 2, lambda r: f" {r[2]} ")]
+        header = "id,step,x,y,label,note"
+        stores.append(prepared(folder, lines, header, features=["x", "y"]))
+    numbers, texts = stores
+    assert np.array_equal(numbers.values_NF, texts.values_NF)
+    assert numbers.card.statistics == texts.card.statistics
+
+
+def test_a_files_own_dictionary_says_nothing(tmp_path: Path) -> None:
+    names = np.array([f"s{i % 12}" for i in range(24)])
+    plain = {"id": names, "label": np.where(names < "s5", "a", "b"), "x": np.arange(24.0) ** 0.5}
+    own = plain | {
+        "id": pa.DictionaryArray.from_arrays(
+            pa.array([11 - i % 12 for i in range(24)], pa.int8()),
+            pa.array([f"s{11 - i}" for i in range(12)] + ["nobody"]),
+        )
+    }
+    stores = []
+    for name, columns in (("plain", plain), ("own", own)):
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+        section = {"train": f"{name}.parquet", "id": "id", "target": "label"}
+        prepare(DataConfig.model_validate(section), LABELLED, tmp_path, tmp_path / name, 0)
+        stores.append(Store.open(tmp_path / name))
+    assert list(stores[0].ids) == list(stores[1].ids) == [f"s{i}" for i in range(12)]
+    assert np.array_equal(stores[0].values_NF, stores[1].values_NF)
+
+
+def test_statistics_are_those_of_training_rows(tmp_path: Path) -> None:
+    lines = rows()
+    lines[5][2] = ""
+    store = prepared(tmp_path, lines, missing="mean")
+    train_NF = store.values_NF[np.repeat(store.split_S == 0, store.length_S)].astype(np.float64)
+    found = store.card.fitted(None)
+    for values, of in (
+        (found.mean, np.nanmean),
+        (found.std, np.nanstd),
+        (found.minimum, np.nanmin),
+        (found.maximum, np.nanmax),
+    ):
+        assert values == pytest.approx(of(train_NF, axis=0), rel=1e-12)
 
 
 def test_rows_can_be_sorted(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -138,6 +141,32 @@ def test_tune_keeps_every_lane_warm(search: Search, clock: Clock) -> None:
     for _ in range(3):
         scheduler.on_trial_add(SimpleNamespace(_actor_cache=told), trial)
     assert [told.cache_object("lanes", actor) for actor in "abc"] == [True, True, False]
+
+
+COUNT = """
+import sys
+from ray import tune
+from ray.air._internal import usage
+from tuner.search.tune import skip_telemetry
+
+assert "mlflow" not in sys.modules, "already imported"
+if {skip}:
+    skip_telemetry()
+usage.tag_callbacks([tune.Callback()])
+print("mlflow" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("skip", "imports"), [(False, True), (True, False)])
+def test_counting_callbacks_imports_no_mlflow(skip: bool, imports: bool) -> None:
+    """What Tune does by itself is shown too: once it imports nothing, `skip_telemetry` can go."""
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT.format(skip=skip)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+    )
+    assert done.stdout.split()[-1:] == [str(imports)], done.stderr
 
 
 def test_after_the_deadline_unfinished_trials_stay_unfinished(search: Search, clock: Clock) -> None:

@@ -76,3 +76,18 @@ def test_no_rows_are_an_idle_batch(
     for source in both(case, monkeypatch):
         batch = source.take(np.array([], dtype=np.int64))
         assert len(batch.inputs) and not batch.weights.any() and not batch.lengths.any()
+
+
+def test_what_cannot_be_kept_is_not_cut(
+    case: tuple[Task, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, store = case
+    kept = Batches(task, store, rows := task.rows(store, "train", None), "cpu")
+    assert kept._whole is not None
+    cut: list[int] = []
+    batch = task.batch
+    monkeypatch.setattr(task, "batch", lambda s, r: cut.append(len(r)) or batch(s, r))
+    monkeypatch.setattr(batches, "RESIDENT_BYTES", kept._whole.num_bytes - 1)
+    assert Batches(task, store, rows, "cpu")._whole is None and cut == [1]
+    monkeypatch.setattr(batches, "RESIDENT_BYTES", kept._whole.num_bytes)
+    assert Batches(task, store, rows, "cpu")._whole is not None

@@ -21,7 +21,9 @@ _OTHER_DELIMITERS = ";\t|,"
 
 
 def read(path: Path, layout: Layout) -> RawTable:
-    """Reads every column as text; numbers are made where a bad one can be told by its line.
+    """Reads ids, times and labels as texts, the rest as numbers, or as texts if some are none.
+
+    Texts become numbers where a bad one can be told by its line.
 
     Raises:
         DataError: not a readable text file in this encoding, no rows, ragged or unclosed rows,
@@ -43,7 +45,7 @@ def read(path: Path, layout: Layout) -> RawTable:
     names = _header(header.decode(), delimiter)
     _refuse_one_column(path, header.decode(), names, delimiter)
     refuse_duplicate_names(path, names)
-    if not body.strip():
+    if not re.search(rb"\S", body):
         raise refuse_no_rows(path)
 
     ragged: list[pyarrow.csv.InvalidRow] = []
@@ -52,18 +54,29 @@ def read(path: Path, layout: Layout) -> RawTable:
         ragged.append(row)
         return "skip"
 
-    try:
-        table = csv.read_csv(
+    def parsed(types: dict[str, pa.DataType]) -> pa.Table:
+        ragged.clear()
+        return csv.read_csv(
             pa.BufferReader(text),
             # One thread: only then do bad rows carry their number.
             read_options=csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=note),
             convert_options=csv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
+                column_types=types,
                 strings_can_be_null=True,
                 null_values=["", "NA", "N/A", "NaN", "nan", "null", "NULL"],
             ),
         )
+
+    meaning = {layout.id, layout.time, layout.label}
+    texts = dict.fromkeys(names, pa.string())
+    numbers = {name: pa.string() if name in meaning else pa.float64() for name in names}
+    try:
+        try:
+            # Quotes may be left open, which only texts show.
+            table = parsed(texts if b'"' in body else numbers)
+        except pa.ArrowInvalid:
+            table = parsed(texts)
     except pa.ArrowInvalid as broken:
         raise _unreadable(path, " ".join(str(broken).split())) from None
     if ragged:
