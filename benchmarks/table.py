@@ -1,5 +1,7 @@
 """The results as one Markdown table and one picture: RESULTS.md and results/ratios.svg.
 
+The README quotes them between two marks, which are written too.
+
     python benchmarks/table.py [--names]
 
 `--names` prints the benchmarks instead, in the order in which `make bench` runs them.
@@ -27,6 +29,8 @@ NAMES = (
     "lengths",
 )
 """By the number of the ratio that they measure first."""
+README = HERE.parent / "README.md"
+MARKS = ("<!-- ratios: made by benchmarks/table.py -->\n", "<!-- end of ratios -->\n")
 TABLE, PICTURE = HERE / "RESULTS.md", measure.RESULTS / "ratios.svg"
 
 
@@ -56,6 +60,21 @@ def rows(found: list[dict[str, Any]]) -> list[str]:
             f"{line.quality} |"
         )
     return text
+
+
+def quoted(found: list[dict[str, Any]]) -> str:
+    """The README's text with its rows between the marks."""
+    text = ["| what | measured | aim |", "|---|---|---|"]
+    for line in lines(found):
+        unit = "" if line.unit == "×" else f" {line.unit}".rstrip()
+        missed = "" if line.met else ", missed"
+        text.append(
+            f"| {line.what} | {_number(line.value)}{unit} ({_number(line.low)} … "
+            f"{_number(line.high)}) | {line.aim}{missed} |"
+        )
+    before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    return before + MARKS[0] + "\n".join(text) + "\n" + MARKS[1] + after
 
 
 def page(found: list[dict[str, Any]]) -> str:
@@ -125,6 +144,7 @@ def main() -> None:
         return
     found = results()
     TABLE.write_text(page(found), encoding="utf-8")
+    README.write_text(quoted(found), encoding="utf-8")
     draw(found)
     print(TABLE.read_text(encoding="utf-8"))
 
