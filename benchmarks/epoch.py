@@ -20,6 +20,9 @@ import work
 
 SEQUENCES = 2000
 RATE = 1e-3
+TOLERANCE = 0.05
+"""Two models on 400 validation rows that are not the same: an accuracy of 0.9 has an error of
+0.015, and each model its own seed."""
 TASK = {"name": "classification"}
 
 
@@ -107,7 +110,7 @@ def main() -> None:
                     measure.interleave(*arms, options.repeats),
                     aim="≤ 1.05",
                     names=("ours", "bare loop"),
-                    tolerance=0.02,
+                    tolerance=TOLERANCE,
                 )
             )
     measure.write("epoch", lines, options)

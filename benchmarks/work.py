@@ -24,7 +24,7 @@ def write_data(path: Path, num: int, steps: int) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(num) % CLASSES
     x = rng.normal(size=(num, steps, FEATURES)).astype(np.float32)
-    x[np.arange(num), :, label] += 0.3
+    x[np.arange(num), :, label] += 0.5
     columns: dict[str, Any] = {
         "id": np.repeat(np.arange(num), steps),
         "label": np.repeat(label, steps),
