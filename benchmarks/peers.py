@@ -109,8 +109,11 @@ def main() -> None:
         folder = Path(scratch)
         data = folder / "train.parquet"
         work.write_data(data, SEQUENCES, STEPS)
-        lines = [line(part, options, data, folder) for part in options.only]
-    measure.write("peers", lines, options)
+        lines = []
+        for part in options.only:
+            lines.append(line(part, options, data, folder))
+            # Each part takes minutes: what is measured is kept.
+            measure.write("peers", lines, options)
 
 
 if __name__ == "__main__":

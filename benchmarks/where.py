@@ -97,6 +97,23 @@ def _workers() -> list[int]:
     return found
 
 
+def others() -> Counter[str]:
+    """Seconds of CPU that Ray's own processes have used so far."""
+    seconds: Counter[str] = Counter()
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (path / "comm").read_text(encoding="utf-8").strip()
+            used = (path / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()[11:13]
+        except OSError:
+            continue
+        if name in ("raylet", "gcs_server") or (
+            name.startswith("ray::") and "LaneTrainable" not in name
+        ):
+            kind = name if not name.startswith("ray::") else "idle workers"
+            seconds[kind] += sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+    return seconds
+
+
 def counted(path: Path, rows: tuple[tuple[str, tuple[str, ...]], ...]) -> Counter[str]:
     """Seconds of each row in one process."""
     seconds: Counter[str] = Counter()
@@ -124,7 +141,9 @@ def main() -> None:
         time.sleep(1)
         with connected():
             sampler.start()
+            before = others()
             run = work.sweep(spec, folder / "home")
+            rest = others() - before
             sampler.stop()
         print(f"{options.trials} trials of {options.epochs} epochs in {run.cost:.1f} s\n")
         print("| process | what | seconds of CPU | share of the wall time |")
@@ -139,6 +158,8 @@ def main() -> None:
                 print(f"| {kind} ({len(pids)}) | {row} | {total[row]:.1f} | {share:.1%} |")
             idle = 1 - sum(total.values()) / run.cost / max(len(pids), 1)
             print(f"| {kind} ({len(pids)}) | waiting | | {max(idle, 0):.1%} |")
+        for kind, seconds in rest.items():
+            print(f"| {kind} | everything | {seconds:.1f} | {seconds / run.cost:.1%} |")
 
 
 if __name__ == "__main__":
