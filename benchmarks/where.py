@@ -106,11 +106,8 @@ def others() -> Counter[str]:
             used = (path / "stat").read_text(encoding="utf-8").rpartition(") ")[2].split()[11:13]
         except OSError:
             continue
-        if name in ("raylet", "gcs_server") or (
-            name.startswith("ray::") and "LaneTrainable" not in name
-        ):
-            kind = name if not name.startswith("ray::") else "idle workers"
-            seconds[kind] += sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+        if name in ("raylet", "gcs_server"):
+            seconds[name] += sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
     return seconds
 
 
