@@ -36,11 +36,6 @@ class Batch:
     scale: Any = None
     """What the window's normalisation divided by, rows first."""
 
-    @property
-    def num_bytes(self) -> int:
-        """Of all arrays together."""
-        return sum(array.nbytes for array in vars(self).values() if array is not None)
-
     def to_torch(self, device: str) -> Batch:
         """The same batch as tensors on a device."""
         import torch
@@ -110,7 +105,7 @@ class Task(ABC):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         """Valid elements of the loss in some rows, without cutting their inputs."""
 
-    def num_steps(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
         """Input steps of each row, by which rows of like length are batched together; None where
         all rows are as long."""
         return None

@@ -84,9 +84,9 @@ class Classification(Task):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return len(rows)
 
-    def num_steps(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        lengths: np.ndarray = steps.length_S[rows]
-        return lengths
+    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        lengths_R: np.ndarray = steps.length_S[rows]
+        return lengths_R
 
     def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
         from torch.nn.functional import cross_entropy

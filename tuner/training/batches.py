@@ -26,7 +26,7 @@ class Batches:
     def __init__(self, task: Task, store: Store, rows: np.ndarray, device: str) -> None:
         self._task, self._store, self._device = task, store, device
         self.rows = rows
-        self.lengths_R = task.num_steps(store, rows)
+        self.lengths_R = task.lengths(store, rows)
         """Steps of each row; None where all rows are as long."""
         if self.lengths_R is not None and (self.lengths_R == self.lengths_R[:1]).all():
             self.lengths_R = None

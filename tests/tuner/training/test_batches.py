@@ -84,10 +84,11 @@ def test_what_cannot_be_kept_is_not_cut(
     task, store = case
     kept = Batches(task, store, rows := task.rows(store, "train", None), "cpu")
     assert kept._whole is not None
+    size = sum(tensor.nbytes for tensor in vars(kept._whole).values() if tensor is not None)
     cut: list[int] = []
     batch = task.batch
     monkeypatch.setattr(task, "batch", lambda s, r: cut.append(len(r)) or batch(s, r))
-    monkeypatch.setattr(batches, "RESIDENT_BYTES", kept._whole.num_bytes - 1)
+    monkeypatch.setattr(batches, "RESIDENT_BYTES", size - 1)
     assert Batches(task, store, rows, "cpu")._whole is None and cut == [1]
-    monkeypatch.setattr(batches, "RESIDENT_BYTES", kept._whole.num_bytes)
+    monkeypatch.setattr(batches, "RESIDENT_BYTES", size)
     assert Batches(task, store, rows, "cpu")._whole is not None
