@@ -16,19 +16,18 @@ from pathlib import Path
 import measure
 import work
 
-STEPS, SEQUENCES = 50, 2000
-EPOCHS = 10
-
 
 def main() -> None:
     """Measures and prints."""
-    options = measure.options(__doc__, trials=(200, 40), repeats=(5, 5), epochs=(EPOCHS, EPOCHS))
+    options = measure.options(
+        __doc__, trials=(200, 40), repeats=(5, 5), epochs=(work.EPOCHS, work.EPOCHS)
+    )
     from cluster.connect import connected
 
     with tempfile.TemporaryDirectory() as scratch, connected():
         folder, numbers = Path(scratch), itertools.count()
         data = folder / "train.parquet"
-        work.write_data(data, SEQUENCES, STEPS)
+        work.write_data(data, work.SEQUENCES, work.STEPS)
 
         def sweep() -> measure.Run:
             name = f"sweep-{next(numbers)}.yaml"

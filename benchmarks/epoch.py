@@ -18,31 +18,14 @@ from typing import Any
 import measure
 import work
 
-SEQUENCES = 2000
 RATE = 1e-3
 TOLERANCE = 0.05
 """Two models on 400 validation rows that are not the same: an accuracy of 0.9 has an error of
 0.015, and each model its own seed."""
-TASK = {"name": "classification"}
-
-
-def prepared(folder: Path, data: Path) -> Path:
-    """The data as a sweep prepares them."""
-    from tuner import registry
-    from tuner.data.config import DataConfig
-    from tuner.data.prepare import prepare
-
-    section = {"train": data.name, "id": "id", "target": "label"}
-    module = registry.get("tasks", "classification")
-    target = folder / f"{data.stem}-prepared"
-    task = module.data(module.Config())
-    prepare(DataConfig.model_validate(section), task, data.parent, target, 0)
-    return target
 
 
 def ours(folder: Path, prepared: Path, steps: int, epochs: int) -> Callable[[], measure.Run]:
     """Epochs of a trial that never ends within this measurement."""
-    from tuner.training.job import Job
     from tuner.training.rank import Rank
 
     rank = Rank("cpu", 1)
@@ -51,20 +34,9 @@ def ours(folder: Path, prepared: Path, steps: int, epochs: int) -> Callable[[], 
         "optimizer/lr": RATE,
         "training/batch_size": work.BATCH,
         "training/epochs": 10_000,
-        "initialization/recurrent": "uniform",
-        "initialization/input": "uniform",
-        "initialization/forget_bias": 0.0,
+        **work.TORCH_WEIGHTS,
     }
-    rank.start(
-        Job(
-            data=str(prepared),
-            folder=str(folder / f"trial-{steps}"),
-            task=TASK,
-            values=values,
-            metric="accuracy",
-            maximize=True,
-        )
-    )
+    rank.start(work.job(prepared, folder / f"trial-{steps}", values))
 
     def run() -> measure.Run:
         begin = time.perf_counter()
@@ -97,9 +69,15 @@ def main() -> None:
         folder = Path(scratch)
         for steps in (50, 20):
             data = folder / f"train-{steps}.parquet"
-            work.write_data(data, SEQUENCES, steps)
+            work.write_data(data, work.SEQUENCES, steps)
+            prepared = work.prepare(folder, folder / f"data-{steps}", {"train": data.name})
             arms = (
-                ours(folder, prepared(folder, data), steps, options.epochs),
+                ours(
+                    folder,
+                    work.prepare(folder, folder / f"data-{steps}", {"train": data.name}),
+                    steps,
+                    options.epochs,
+                ),
                 bare(data, options.epochs),
             )
             for arm in arms:

@@ -22,15 +22,13 @@ from typing import Any
 
 import measure
 import work
-from epoch import TASK, prepared
 
-SEQUENCES, STEPS = 2560, 50
+SEQUENCES = 2560
 HIDDEN, BATCH = 128, 256
 
 
 def rank(number: int, size: int, folder: Path, data: Path, pipe: Any) -> None:
     """Trains so many epochs as often as it is told to."""
-    from tuner.training.job import Job
     from tuner.training.rank import Rank
 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -42,15 +40,7 @@ def rank(number: int, size: int, folder: Path, data: Path, pipe: Any) -> None:
         "training/batch_size": BATCH,
         "training/epochs": 10_000,
     }
-    job = Job(
-        data=str(data),
-        folder=str(folder / f"of-{size}"),
-        task=TASK,
-        values=values,
-        metric="loss",
-        maximize=False,
-    )
-    lane.start(job)
+    lane.start(work.job(data, folder / f"of-{size}", values, "loss"))
     while epochs := pipe.recv():
         for _ in range(epochs):
             report = lane.epoch()
@@ -113,8 +103,8 @@ def main() -> None:
     options = measure.options(__doc__, epochs=(3, 1), repeats=(10, 6), trials=(40, 20))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        work.write_data(folder / "train.parquet", SEQUENCES, STEPS)
-        data = prepared(folder, folder / "train.parquet")
+        work.write_data(folder / "train.parquet", SEQUENCES, work.STEPS)
+        data = work.prepare(folder, folder / "data", {"train": "train.parquet"})
         (one, end_one), (two, end_two) = (
             gang(size, folder, data, options.epochs) for size in (1, 2)
         )

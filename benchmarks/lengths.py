@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import work
-from epoch import TASK, prepared
 
 SEQUENCES = 1500
 
@@ -41,7 +40,6 @@ def write_data(path: Path) -> None:
 
 def arm(folder: Path, data: Path, bucket: int, epochs: int) -> Callable[[], measure.Run]:
     """Trainings from one seed after another."""
-    from tuner.training.job import Job
     from tuner.training.rank import Rank
 
     rank, seeds = Rank("cpu", 1), itertools.count()
@@ -56,16 +54,7 @@ def arm(folder: Path, data: Path, bucket: int, epochs: int) -> Callable[[], meas
             "training/bucket": bucket,
         }
         begin = time.perf_counter()
-        rank.start(
-            Job(
-                data=str(data),
-                folder=str(folder / f"trial-{bucket}-{seed}"),
-                task=TASK,
-                values=values,
-                metric="loss",
-                maximize=False,
-            )
-        )
+        rank.start(work.job(data, folder / f"trial-{bucket}-{seed}", values, "loss"))
         for _ in range(epochs):
             report = rank.epoch()
         return measure.Run(time.perf_counter() - begin, report.best)
@@ -79,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_data(folder / "train.parquet")
-        data = prepared(folder, folder / "train.parquet")
+        data = work.prepare(folder, folder / "data", {"train": "train.parquet"})
         line = measure.ratio(
             "many lengths: padded to each batch's longest ÷ bucketed by length",
             measure.interleave(

@@ -124,10 +124,17 @@ def ratio(
     )
 
 
-def figure(what: str, values: Sequence[float], *, unit: str, aim: str, **more: Any) -> Line:
-    """The median of repeated measurements of one thing."""
+def figure(
+    what: str,
+    values: Sequence[float],
+    *,
+    unit: str,
+    aim: str,
+    arms: dict[str, list[float]] | None = None,
+) -> Line:
+    """The median of repeated measurements of one thing; `arms` are what they were made from."""
     value, low, high = _interval(list(values), statistics.median)
-    return Line(what=what, value=value, low=low, high=high, unit=unit, aim=aim, **more)
+    return Line(what=what, value=value, low=low, high=high, unit=unit, aim=aim, arms=arms or {})
 
 
 def timed(act: Callable[[], Any]) -> float:
@@ -150,7 +157,8 @@ def options(
         parser.add_argument("--only", nargs="+", choices=only, default=list(only))
     parser.add_argument("--short", action="store_true", help="what `make bench` runs")
     for name, numbers in defaults.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help="{}; {}".format(*numbers))
+        help = "{}; {}".format(*numbers)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=_positive, help=help)
     chosen = parser.parse_args()
     for name, numbers in defaults.items():
         if getattr(chosen, name) is None:
@@ -197,6 +205,13 @@ def _interval(values: list[Any], of: Callable[[Any], float]) -> tuple[float, flo
     draw = random.Random(_SEED)
     found = sorted(of(draw.choices(values, k=len(values))) for _ in range(_RESAMPLES))
     return of(values), found[int(0.025 * _RESAMPLES)], found[int(0.975 * _RESAMPLES)]
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
+    return number
 
 
 def _known(quality: float | None) -> float:

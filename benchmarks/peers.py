@@ -27,7 +27,6 @@ from pathlib import Path
 
 import measure
 import work
-from bare_loops import EPOCHS, SEQUENCES, STEPS
 
 SCRIPTS = Path(__file__).parent / "peers"
 PARTS = {
@@ -103,12 +102,12 @@ def main() -> None:
         trials=(40, 12),
         documented=(8, 2),
         repeats=(5, 2),
-        epochs=(EPOCHS, EPOCHS),
+        epochs=(work.EPOCHS, work.EPOCHS),
     )
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         data = folder / "train.parquet"
-        work.write_data(data, SEQUENCES, STEPS)
+        work.write_data(data, work.SEQUENCES, work.STEPS)
         lines = []
         for part in options.only:
             lines.append(line(part, options, data, folder))

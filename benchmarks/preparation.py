@@ -57,17 +57,6 @@ def write_rows(path: Path, rows: int, first: int) -> int:
     return first + len(lengths)
 
 
-def prepare(folder: Path, target: Path, files: dict[str, str]) -> None:
-    """Prepares files as a sweep does."""
-    from tuner import registry
-    from tuner.data.config import DataConfig
-    from tuner.data.prepare import prepare
-
-    module = registry.get("tasks", "classification")
-    config = DataConfig.model_validate({**files, "id": "id", "target": "label"})
-    prepare(config, module.data(module.Config()), folder, target, 0)
-
-
 def opened(target: Path, splits: tuple[Any, ...] = ("train", "validation")) -> dict[str, Any]:
     """Our rows of each split, as a trial opens them."""
     from tuner import registry
@@ -75,7 +64,7 @@ def opened(target: Path, splits: tuple[Any, ...] = ("train", "validation")) -> d
     from tuner.data.store import Store
     from tuner.training.batches import Batches
 
-    options = registry.get("tasks", "classification").Config().model_dump()
+    options = registry.get("tasks", work.TASK["name"]).Config().model_dump()
     store = Store.open(target)
     task = make_task(options, TrialConfig.from_values({}, options), store.card, None)
     return {split: Batches(task, store, task.rows(store, split, None), "cpu") for split in splits}
@@ -100,7 +89,7 @@ def ours(folder: Path, files: dict[str, str]) -> Triples:
     """Prepares into a fresh folder, then one epoch."""
     target = folder / "ours"
     shutil.rmtree(target, ignore_errors=True)
-    prepare(folder, target, files)
+    work.prepare(folder, target, files)
     yield from batches(opened(target))
 
 
@@ -266,7 +255,7 @@ def memory(folder: Path, mib: int, repeats: int) -> list[measure.Line]:
         write_rows(folder / f"{name}-validation.parquet", 1000, after)
         files = {"train": f"{name}.parquet", "validation": f"{name}-validation.parquet"}
         targets.append(folder / name)
-        prepare(folder, targets[-1], files)
+        work.prepare(folder, targets[-1], files)
     warm, small, large = targets
     prepared = (large / STEPS).stat().st_size / MIB
     lines = []

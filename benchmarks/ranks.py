@@ -17,16 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-TASK = {"name": "classification"}
+import work
 
 
 def prepare(folder: Path) -> None:
     """Noisy sequences of many lengths whose class is where they drift."""
-    from tuner import registry
-    from tuner.data.config import DataConfig
-    from tuner.data.prepare import prepare
-
     rng = np.random.default_rng(0)
     with (folder / "rows.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -34,15 +29,11 @@ def prepare(folder: Path) -> None:
         for i in range(601):
             for _ in range(int(rng.integers(1, 41))):
                 writer.writerow([i, rng.normal(i % 3 - 1, 1), rng.normal(), "abc"[i % 3]])
-    section = {"train": "rows.csv", "id": "id", "target": "label"}
-    module = registry.get("tasks", "classification")
-    data = module.data(module.Config())
-    prepare(DataConfig.model_validate(section), data, folder, folder / "data", 0)
+    work.prepare(folder, folder / "data", {"train": "rows.csv"})
 
 
 def train(rank: int, size: int, folder: Path, cell: str, epochs: int, curves: Any) -> None:
     """One rank of a gang; the first one puts its curve."""
-    from tuner.training.job import Job
     from tuner.training.rank import Rank
 
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
@@ -57,17 +48,7 @@ def train(rank: int, size: int, folder: Path, cell: str, epochs: int, curves: An
         "training/epochs": epochs,
         "training/clip_norm": 1.0,
     }
-    place = folder / f"{cell}-{size}"
-    lane.start(
-        Job(
-            data=str(folder / "data"),
-            folder=str(place),
-            task=TASK,
-            values=values,
-            metric="accuracy",
-            maximize=True,
-        )
-    )
+    lane.start(work.job(folder / "data", folder / f"{cell}-{size}", values))
     reports = [lane.epoch() for _ in range(epochs)]
     if rank == 0:
         curves.put([{n: r.metrics[n] for n in ("train_loss", "loss")} for r in reports])

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import measure
 import work
-from bare_loops import SEQUENCES, STEPS
 
 METRICS = ("train/loss", "train/lr", "validation/accuracy", "validation/loss")
 
@@ -49,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, connected():
         folder, numbers = Path(scratch), itertools.count()
         data = folder / "train.parquet"
-        work.write_data(data, SEQUENCES, STEPS)
+        work.write_data(data, work.SEQUENCES, work.STEPS)
 
         def sweep(offline: bool) -> measure.Run:
             path = folder / f"sweep-{next(numbers)}.yaml"

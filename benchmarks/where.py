@@ -19,7 +19,6 @@ from pathlib import Path
 
 import measure
 import work
-from bare_loops import SEQUENCES, STEPS
 
 RATE = 100
 LANE, DRIVER = "lanes", "driver"
@@ -129,7 +128,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         data = folder / "train.parquet"
-        work.write_data(data, SEQUENCES, STEPS)
+        work.write_data(data, work.SEQUENCES, work.STEPS)
         spec = work.write_spec(
             folder / "sweep.yaml", data, trials=options.trials, epochs=options.epochs
         )

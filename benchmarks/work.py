@@ -15,8 +15,17 @@ import pyarrow.parquet as pq
 from measure import Run
 
 SLOTS = 2
+STEPS, SEQUENCES, EPOCHS = 50, 2000, 10
+"""Of a trial that takes some 2 s on one core."""
 FEATURES, CLASSES, HIDDEN, BATCH = 8, 4, 64, 32
 RATES = (1e-4, 1e-2)
+TASK = {"name": "classification"}
+TORCH_WEIGHTS = {
+    "initialization/recurrent": "uniform",
+    "initialization/input": "uniform",
+    "initialization/forget_bias": 0.0,
+}
+"""Recurrent weights as torch starts them, and so the scripts that ours is compared with."""
 
 
 def write_data(path: Path, num: int, steps: int) -> None:
@@ -33,13 +42,39 @@ def write_data(path: Path, num: int, steps: int) -> None:
     pq.write_table(pa.table(columns), path)
 
 
+def prepare(folder: Path, target: Path, files: dict[str, str]) -> Path:
+    """Prepares the files of a folder as a sweep does; gives the target."""
+    from tuner import registry
+    from tuner.data.config import DataConfig
+    from tuner.data.prepare import prepare
+
+    module = registry.get("tasks", TASK["name"])
+    config = DataConfig.model_validate({**files, "id": "id", "target": "label"})
+    prepare(config, module.data(module.Config()), folder, target, 0)
+    return target
+
+
+def job(data: Path, folder: Path, values: dict[str, Any], metric: str = "accuracy") -> Any:
+    """A trial over prepared data, kept under a folder."""
+    from tuner.training.job import Job
+
+    return Job(
+        data=str(data),
+        folder=str(folder),
+        task=TASK,
+        values=values,
+        metric=metric,
+        maximize=metric == "accuracy",
+    )
+
+
 def write_spec(
     path: Path, data: Path, *, trials: int, epochs: int, hidden: int = HIDDEN, workers: int = 1
 ) -> Path:
     """A grid over the learning rate alone: every trial is the same work, as in `bare_loops`."""
     section = {
         "name": path.stem,
-        "task": "classification",
+        "task": TASK["name"],
         "data": {"train": str(data), "id": "id", "target": "label"},
         "space": {
             "parameters": {
@@ -47,10 +82,7 @@ def write_spec(
                 "model/hidden_size": hidden,
                 "training/epochs": epochs,
                 "training/batch_size": BATCH,
-                # As torch and the bare loops start: better ones would hide unequal work.
-                "initialization/recurrent": "uniform",
-                "initialization/input": "uniform",
-                "initialization/forget_bias": 0.0,
+                **TORCH_WEIGHTS,
             }
         },
         "search": {
@@ -104,6 +136,12 @@ class Bare:
             nn.Linear(HIDDEN, CLASSES),
         )
         parameters = [*self.lstm.parameters(), *self.head.parameters()]
+        # As ours start, beside what TORCH_WEIGHTS says: else unequal starts hide unequal work.
+        nn.init.xavier_uniform_(self.head.weight)
+        with torch.no_grad():
+            for parameter in parameters:
+                if parameter.ndim == 1:
+                    parameter.zero_()
         self.optimizer = torch.optim.Adam(parameters, lr=rate, fused=True)
         self.best = 0.0
 
