@@ -72,12 +72,7 @@ def main() -> None:
             work.write_data(data, work.SEQUENCES, steps)
             prepared = work.prepare(folder, folder / f"data-{steps}", {"train": data.name})
             arms = (
-                ours(
-                    folder,
-                    work.prepare(folder, folder / f"data-{steps}", {"train": data.name}),
-                    steps,
-                    options.epochs,
-                ),
+                ours(folder, prepared, steps, options.epochs),
                 bare(data, options.epochs),
             )
             for arm in arms:
