@@ -33,12 +33,6 @@ START = 1_700_000_000_000
 TABLES = ("runs", "metrics", "latest_metrics", "params", "tags")
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One database for all tests, as the first opening takes seconds; each has an experiment."""
-    return f"sqlite:///{tmp_path_factory.mktemp('server')}/mlflow.db"
-
-
 @dataclass
 class Way:
     """A sweep delivered in one of both ways."""

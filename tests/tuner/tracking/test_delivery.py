@@ -29,12 +29,6 @@ from tuner.tracking.records import (
 from tuner.tracking.run_ids import FILE, RunIds
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One database for all tests, as the first opening takes seconds; each has an experiment."""
-    return f"sqlite:///{tmp_path_factory.mktemp('server')}/mlflow.db"
-
-
 @dataclass
 class Sweep:
     """A sweep's side of a delivery."""

@@ -15,12 +15,6 @@ from tuner.tracking.sync import sync
 from tuner.tracking.tracker import OUTBOX, Tracker
 
 
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One database for all tests, as the first opening takes seconds; each has an experiment."""
-    return f"sqlite:///{tmp_path_factory.mktemp('server')}/mlflow.db"
-
-
 def offline(folder: Path, experiment: str) -> None:
     """A sweep that broke off in its second trial."""
     tracker = Tracker(None, experiment, folder)
