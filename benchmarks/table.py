@@ -124,7 +124,7 @@ def draw(found: list[dict[str, Any]]) -> None:
         axes.plot([value], [place], "o", color=colour)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel("measured ÷ aim (≤ 1 is reached; ratios that should be large are inverted)")
+    axes.set_xlabel("measured ÷ aim: left of 1 is reached")
     axes.set_yticks(range(len(shown)), [line.what for line in shown], fontsize=8)
     axes.invert_yaxis()
     axes.grid(axis="x", which="both", alpha=0.2)
