@@ -1,4 +1,4 @@
-"""What every cell promises: its gates, its shapes, and gradients to every weight."""
+"""What every cell promises: its gates, its shapes, its state, and gradients to every weight."""
 
 from __future__ import annotations
 
@@ -23,6 +23,24 @@ def test_gates_count_the_stacked_blocks(name: str) -> None:
 
     for parameter_name, parameter in part.build(3, 5).named_parameters():
         assert parameter.shape[0] == len(part.GATES) * 5, parameter_name
+
+
+def test_a_state_goes_on_where_it_ended(name: str) -> None:
+    layer = registry.get("cells", name).build(3, 5)
+    x_BTF = torch.randn(2, 6, 3)
+
+    h_BTH, end = layer(x_BTF[:, :4])
+    more_BTH, _ = layer(x_BTF[:, 4:], end)
+
+    torch.testing.assert_close(torch.cat([h_BTH, more_BTH], dim=1), layer(x_BTF)[0])
+    for part in end if isinstance(end, tuple) else (end,):
+        assert part.shape == (1, 2, 5)
+
+
+def test_its_size_is_known_without_torch(name: str) -> None:
+    part = registry.get("cells", name)
+
+    assert part.num_parameters(3, 5) == sum(p.numel() for p in part.build(3, 5).parameters())
 
 
 def test_outputs_look_at_no_later_step(name: str) -> None:

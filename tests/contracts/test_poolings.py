@@ -55,3 +55,10 @@ def test_a_placeholder_row_stays_finite(name: str, directions: int) -> None:
 
     assert pooled_BDH.isfinite().all()
     assert h_BTDH.grad is not None and h_BTDH.grad.isfinite().all()
+
+
+def test_its_size_is_known_without_torch(name: str, directions: int) -> None:
+    part = registry.get("poolings", name)
+
+    built = sum(p.numel() for p in part.build(directions, 4).parameters())
+    assert part.num_parameters(directions, 4) == built

@@ -33,16 +33,22 @@ class InitializationConfig(Config):
 def initialize(module: nn.Module, gates: tuple[str, ...], config: InitializationConfig) -> None:
     """Fills every weight in place from torch's global random state, in the order of their names.
 
-    Parameters are told apart as torch's recurrent layers name them (`weight_ih_l0` …); other
-    matrices, of the head and the attention, are xavier, other biases 0, and the scales of
-    normalisations stay 1.
+    Parameters are told apart as torch's recurrent layers name them (`weight_ih_l0` …). Embeddings
+    have a variance of one by their units (Ma and Hovy, 2016), padding's row 0; other matrices, of
+    the head and the attention, are xavier, other biases 0. The scales of
+    normalisations stay 1, a tagger's transitions 0.
     """
     import torch
+    from torch import nn
 
     with torch.no_grad():
         for path, parameter in module.named_parameters():
-            name = path.rpartition(".")[2]
-            if name.startswith("weight_ih"):
+            owner, _, name = path.rpartition(".")
+            if isinstance(module.get_submodule(owner), nn.Embedding):
+                bound = (3 / parameter.shape[1]) ** 0.5
+                nn.init.uniform_(parameter, -bound, bound)
+                parameter[0] = 0.0
+            elif name.startswith("weight_ih"):
                 for block in parameter.chunk(len(gates)):
                     _fill(block, config.input)
             elif name.startswith("weight_hh"):
@@ -53,8 +59,8 @@ def initialize(module: nn.Module, gates: tuple[str, ...], config: Initialization
                 if name.startswith("bias_ih") and "forget" in gates:
                     forget = parameter.chunk(len(gates))[gates.index("forget")]
                     forget.fill_(config.forget_bias)
-            elif parameter.dim() == 2:
-                _fill(parameter, "xavier")
+            elif parameter.dim() >= 2 and name != "transitions":
+                nn.init.xavier_uniform_(parameter)
 
 
 def _fill(weight: Tensor, method: Method) -> None:

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from tuner.part import Config
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What comes in and what goes out, as the data and the task ask for it."""
+    """What comes in and what goes out, as the data and the task ask for it.
+
+    A batch is x_BTF float32 where numbers are read, or x_BTK int64 where tokens are: at each step
+    the token's id, then, with `characters`, those of its characters.
+
+    Raises:
+        ValueError: numbers that contradict one another.
+    """
 
     inputs: int
-    """Features per step."""
+    """Numeric features per step; 0 where tokens are read."""
     outputs: int
-    """Numbers per sequence."""
+    """Numbers per sequence, or per step."""
+    _: KW_ONLY
+    per_step: bool = False
+    """The head is applied at every step, y_BTO, and nothing is pooled; otherwise y_BO."""
+    vocabulary: int = 0
+    """Ids of tokens: 0 is padding, 1 unknown, then the known ones; 0 where numbers are read."""
+    characters: int = 0
+    """Ids of characters likewise; 0 without characters."""
+    carries: bool = False
+    """(x, lengths_B, state) → (y, state): a batch goes on where the one before ended. `None` starts
+    afresh. The state is that after the last of the T steps: what goes on must not be padded."""
+    crf: bool = False
+    """(x, lengths_B) → (y_BTO, transitions): scores from tag to tag, rows 0 to O-1, from the start,
+    row O, and to the end, row O+1; (O+2, O)."""
 
     def __post_init__(self) -> None:
-        if self.inputs < 1 or self.outputs < 1:
+        if self.outputs < 1 or max(self.inputs, self.vocabulary) < 1:
             raise ValueError(f"a network needs inputs and outputs of at least 1; got {self}")
+        if self.inputs and self.vocabulary:
+            raise ValueError(f"a network reads either numbers or tokens; got {self}")
+        if self.characters and not self.vocabulary:
+            raise ValueError(f"characters belong to tokens, which need a vocabulary; got {self}")
+        if self.crf and (self.carries or not self.per_step):
+            raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
 
 
 @dataclass(frozen=True, kw_only=True)

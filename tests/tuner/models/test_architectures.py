@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -138,11 +139,65 @@ def test_a_shape_is_at_least_one(inputs: int, outputs: int) -> None:
         Shape(inputs, outputs)
 
 
-@pytest.mark.parametrize("cell", registry.names("cells"))
-@pytest.mark.parametrize(("directions", "join"), [(1, "concat"), (2, "concat"), (2, "sum")])
-def test_the_formula_counts_what_is_built(cell: str, directions: int, join: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"inputs": 3, "vocabulary": 9}, "either numbers or tokens"),
+        ({"inputs": 3, "characters": 9}, "need a vocabulary"),
+        ({"inputs": 3, "crf": True}, "outputs per step"),
+        ({"inputs": 3, "crf": True, "per_step": True, "carries": True}, "carry nothing"),
+    ],
+)
+def test_a_shape_does_not_contradict_itself(options: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        Shape(outputs=2, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "rule"),
+    [
+        ({"directions": 2}, Shape(3, 2, carries=True), "`model/directions` must be 1, got 2"),
+        ({"tied": True}, Shape(0, 8, per_step=True, vocabulary=9), "`model/tied` must be false"),
+        ({"tied": True}, Shape(0, 9, vocabulary=9), "`model/tied` must be false"),
+    ],
+)
+def test_what_a_shape_does_not_take_is_refused(
+    options: dict[str, Any], shape: Shape, rule: str
+) -> None:
     part = registry.get("architectures", "recurrent")
-    config = part.Config(cell=cell, hidden_size=7, layers=3, directions=directions, join=join)
-    shape = Shape(inputs=5, outputs=4)
-    module = part.build(config, Dropouts(), shape)
-    assert part.num_parameters(config, shape) == sum(p.numel() for p in module.parameters())
+    config = RecurrentConfig(**options)
+
+    with pytest.raises(ValueError, match=rule):
+        part.build(config, Dropouts(), shape)
+    with pytest.raises(ValueError, match=rule):
+        part.num_parameters(config, shape)
+
+
+SHAPES = [
+    Shape(5, 4),
+    Shape(5, 4, per_step=True, crf=True),
+    Shape(0, 4, vocabulary=9),
+    Shape(0, 9, vocabulary=9, characters=7, per_step=True),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["numbers", "tags", "tokens", "characters"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"layers": 3, "directions": 2},
+        {"layers": 8, "directions": 2, "join": "sum", "norm": "layer"},
+        {"norm": "batch", "layers": 2},
+        {"embedding": 7, "character_filters": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_the_formula_counts_what_is_built(cell: str, options: dict[str, Any], shape: Shape) -> None:
+    part = registry.get("architectures", "recurrent")
+    for tied in (False, True) if shape.vocabulary == shape.outputs else (False,):
+        for pooling in registry.names("poolings"):
+            config = part.Config(cell=cell, hidden_size=7, pooling=pooling, tied=tied, **options)
+            module = part.build(config, Dropouts(), shape)
+            assert part.num_parameters(config, shape) == sum(p.numel() for p in module.parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,12 @@ from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import Dropouts, Shape
 
 LENGTHS = [7, 1, 4, 2]
+ONE_BLANK = torch.tensor([0])
+KINDS = {
+    "numbers": Shape(3, 2),
+    "tokens": Shape(0, 2, vocabulary=9),
+    "characters": Shape(0, 2, vocabulary=9, characters=6),
+}
 STACKS = [
     RecurrentConfig(
         cell=cell,
@@ -31,48 +38,105 @@ STACKS = [
 ]
 
 
-def network(config: RecurrentConfig, dropouts: Dropouts | None = None) -> torch.nn.Module:
-    return build(config, InitializationConfig(), dropouts or Dropouts(), Shape(3, 2), seed=1)
+def network(
+    config: RecurrentConfig, dropouts: Dropouts | None = None, shape: Shape = KINDS["numbers"]
+) -> torch.nn.Module:
+    return build(config, InitializationConfig(), dropouts or Dropouts(), shape, seed=1)
 
 
-def batch(padding: float, extra: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def batch(
+    padding: float, extra: int = 0, shape: Shape = KINDS["numbers"]
+) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(5)
-    x_BTF = torch.randn(len(LENGTHS), max(LENGTHS), 3, generator=generator)
-    x_BTF = torch.cat([x_BTF, torch.zeros(len(LENGTHS), extra, 3)], dim=1)
+    size = (len(LENGTHS), max(LENGTHS))
+    if shape.vocabulary:
+        x = torch.randint(1, shape.vocabulary, (*size, 1), generator=generator)
+        if shape.characters:
+            spelled = torch.randint(0, shape.characters, (*size, 4), generator=generator)
+            spelled = spelled.sort(dim=-1, descending=True).values  # padding on the right
+            x = torch.cat([x, spelled], dim=-1)
+    else:
+        x = torch.randn(*size, shape.inputs, generator=generator)
+    x = torch.cat([x, x.new_zeros(len(LENGTHS), extra, x.shape[2])], dim=1)
     for row, length in enumerate(LENGTHS):
-        x_BTF[row, length:] = padding
-    return x_BTF, torch.tensor(LENGTHS)
+        x[row, length:] = padding
+    return x, torch.tensor(LENGTHS)
 
 
-@pytest.mark.parametrize("config", STACKS, ids=lambda c: "-".join(map(str, vars(c).values())))
-def test_alone_and_padded_give_the_same(config: RecurrentConfig) -> None:
-    module = network(config)
-    module(*batch(0.0))  # moves the running statistics off their start
+def agree_alone_and_padded(config: RecurrentConfig, shape: Shape) -> None:
+    module = network(config, shape=shape)
+    module(*batch(0.0, shape=shape))  # moves the running statistics off their start
     module.eval()
-    x_BTF, lengths_B = batch(float("nan"))
+    x, lengths_B = batch(5 if shape.vocabulary else float("nan"), shape=shape)
 
-    together_BO = module(x_BTF, lengths_B)
+    together = module(x, lengths_B)
 
     for row, length in enumerate(LENGTHS):
-        alone_BO = module(x_BTF[row : row + 1, :length], lengths_B[row : row + 1])
-        torch.testing.assert_close(together_BO[row], alone_BO[0], rtol=1e-6, atol=1e-6)
+        alone = module(x[row : row + 1, :length], lengths_B[row : row + 1])[0]
+        found = together[row, :length] if shape.per_step else together[row]
+        torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("config", STACKS, ids=lambda c: "-".join(map(str, vars(c).values())))
+def test_alone_and_padded_give_the_same(config: RecurrentConfig, kind: str) -> None:
+    agree_alone_and_padded(config, KINDS[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "config",
+    [config for config in STACKS if config.pooling == "last"],
+    ids=lambda c: "-".join(map(str, vars(c).values())),
+)
+def test_alone_and_padded_give_the_same_at_each_step(config: RecurrentConfig, kind: str) -> None:
+    agree_alone_and_padded(config, replace(KINDS[kind], per_step=True))
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("norm", ["none", "layer", "batch"])
 @pytest.mark.parametrize("cell", registry.names("cells"))
-def test_training_does_not_see_padding(cell: str, norm: str) -> None:
+def test_training_does_not_see_padding(cell: str, norm: str, kind: str, per_step: bool) -> None:
     config = RecurrentConfig(cell=cell, hidden_size=6, layers=2, directions=2, norm=norm)
-    tight, loose = network(config), network(config)
+    shape = replace(KINDS[kind], per_step=per_step)
+    tight, loose = network(config, shape=shape), network(config, shape=shape)
+    valid = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1)
 
-    y_tight_BO, y_loose_BO = tight(*batch(0.0)), loose(*batch(1e3, extra=5))
-    y_tight_BO.square().sum().backward()
-    y_loose_BO.square().sum().backward()
+    y_tight = tight(*batch(0, shape=shape))
+    y_loose = loose(*batch(4 if shape.vocabulary else 1e3, extra=5, shape=shape))
+    if per_step:
+        y_tight, y_loose = y_tight[valid], y_loose[:, : max(LENGTHS)][valid]
+    y_tight.square().mean().backward()
+    y_loose.square().mean().backward()
 
-    torch.testing.assert_close(y_loose_BO, y_tight_BO, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(y_loose, y_tight, rtol=1e-6, atol=1e-6)
     for (name, ours), theirs in zip(loose.named_parameters(), tight.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-5, msg=name)
     for (name, ours), theirs in zip(loose.named_buffers(), tight.buffers(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Shape(0, 9, vocabulary=9, characters=6, per_step=True),
+        Shape(3, 2, per_step=True, crf=True),
+    ],
+    ids=["characters", "transitions"],
+)
+def test_a_placeholder_per_step_gives_every_weight_a_zero_gradient(shape: Shape) -> None:
+    config = RecurrentConfig(cell="gru", hidden_size=6, layers=2, directions=2, tied=True)
+    module = network(config, shape=shape)
+    width = 5 if shape.vocabulary else shape.inputs
+
+    outputs = module(torch.zeros(1, 3, width, dtype=batch(0, shape=shape)[0].dtype), ONE_BLANK)
+    for output in outputs if isinstance(outputs, tuple) else (outputs,):
+        (output * 0).sum().backward(retain_graph=True)
+
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() == 0, name
 
 
 @pytest.mark.parametrize("pooling", registry.names("poolings"))
@@ -112,6 +176,52 @@ def test_backward_direction_equals_torch_on_a_packed_sequence() -> None:
 
     expected_BO = module.head(torch.cat([end_DBH[0], end_DBH[1]], dim=-1))
     torch.testing.assert_close(module(x_BTF, lengths_B), expected_BO, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 8])
+@pytest.mark.parametrize(
+    ("cell", "kind", "options"),
+    [
+        ("lstm", torch.nn.LSTM, {}),
+        ("gru", torch.nn.GRU, {}),
+        ("rnn", torch.nn.RNN, {}),
+        ("rnn_relu", torch.nn.RNN, {"nonlinearity": "relu"}),
+    ],
+)
+def test_each_step_equals_torch_on_a_packed_sequence(
+    cell: str, kind: type[torch.nn.RNNBase], options: dict[str, str], layers: int
+) -> None:
+    config = RecurrentConfig(cell=cell, hidden_size=6, layers=layers, directions=2)
+    module = network(config, shape=Shape(3, 2, per_step=True))
+    reference = kind(3, 6, layers, batch_first=True, bidirectional=True, **options)
+    reference.load_state_dict(
+        {
+            name.replace("_l0", f"_l{level}") + suffix: value
+            for level, layer in enumerate(module.encoder.layers)
+            for cell_, suffix in zip(layer.cells, ("", "_reverse"), strict=True)
+            for name, value in cell_.state_dict().items()
+        }
+    )
+    x_BTF, lengths_B = batch(0.0)
+    pack, pad = torch.nn.utils.rnn.pack_padded_sequence, torch.nn.utils.rnn.pad_packed_sequence
+    packed = pack(x_BTF, lengths_B, batch_first=True, enforce_sorted=False)
+
+    h_BTJ, _ = pad(reference(packed)[0], batch_first=True)
+
+    valid_BT = torch.arange(max(LENGTHS)) < lengths_B.unsqueeze(1)
+    torch.testing.assert_close(
+        module(x_BTF, lengths_B)[valid_BT], module.head(h_BTJ)[valid_BT], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_transitions_start_at_zero_beside_the_outputs() -> None:
+    module = network(RecurrentConfig(hidden_size=6), shape=Shape(3, 4, per_step=True, crf=True))
+
+    y_BTO, transitions = module(*batch(0.0))
+
+    assert y_BTO.shape == (4, 7, 4)
+    assert transitions.shape == (6, 4) and transitions.abs().sum() == 0
+    assert transitions is dict(module.named_parameters())["transitions"]
 
 
 def test_dropout_acts_between_layers_and_before_the_head_in_training_only() -> None:

@@ -1,4 +1,4 @@
-"""A stack of recurrent layers, a pooling over time and a linear head."""
+"""A stack of recurrent layers over numbers or tokens, a pooling over time and a linear head."""
 
 from __future__ import annotations
 
@@ -39,35 +39,54 @@ class RecurrentConfig(ArchitectureConfig):
     """How the steps become one: a file of `tuner/models/poolings`, or an import path."""
     norm: Literal["none", "layer", "batch"] = "none"
     """Normalisation of each layer's outputs, direction by direction."""
+    embedding: int = Field(default=64, ge=1)
+    """Units of a token's vector; of no effect where numbers are read, as are the next two."""
+    character_filters: int = Field(default=30, ge=1)
+    """Units of what a token's characters add, where they are read (Ma and Hovy, 2016)."""
+    tied: bool = False
+    """The weights of the output are the tokens' vectors (Press and Wolf, 2017)."""
+
+    @property
+    def joined_size(self) -> int:
+        """Units of a step once its directions are joined."""
+        return self.hidden_size * (self.directions if self.join == "concat" else 1)
 
 
 Config = RecurrentConfig
 
 
 def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Module:
-    """The network with torch's own initial weights: (x_BTF, lengths_B) → y_BO."""
+    """The network with torch's own initial weights: (x, lengths_B) → y, as `Shape` says.
+
+    Raises:
+        ValueError: settings that this shape does not take.
+    """
+    from torch import nn
+
     from tuner.models.encoder import Encoder
+    from tuner.models.head import TiedHead
+    from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
 
-    encoder = Encoder(
-        registry.get("cells", config.cell).build,
-        inputs=shape.inputs,
-        hidden_size=config.hidden_size,
-        layers=config.layers,
-        directions=config.directions,
-        join=config.join,
-        norm=config.norm,
-        dropout=dropouts.dropout,
-    )
-    pooling = registry.get("poolings", config.pooling).build(config.directions, config.hidden_size)
-    return Network(
-        encoder,
-        pooling,
-        hidden_size=config.hidden_size,
-        directions=config.directions,
-        dropouts=dropouts,
-        shape=shape,
-    )
+    _check(config, shape)
+    inputs: Values | Tokens
+    if shape.vocabulary:
+        filters = config.character_filters
+        characters = Characters(shape.characters, filters) if shape.characters else None
+        inputs = Tokens(shape.vocabulary, config.embedding, characters)
+    else:
+        inputs = Values()
+    encoder = Encoder(config, dropouts, inputs=_read_size(config, shape))
+    pooling = None
+    if not shape.per_step:
+        part = registry.get("poolings", config.pooling)
+        pooling = part.build(config.directions, config.hidden_size)
+    head: nn.Linear | TiedHead
+    if _is_tied(config, shape):
+        head = TiedHead(config.joined_size, config.embedding, shape.outputs)
+    else:
+        head = nn.Linear(config.joined_size, shape.outputs)
+    return Network(inputs, encoder, pooling, head, dropouts=dropouts, shape=shape)
 
 
 def gates(config: RecurrentConfig) -> tuple[str, ...]:
@@ -77,10 +96,58 @@ def gates(config: RecurrentConfig) -> tuple[str, ...]:
 
 
 def num_parameters(config: RecurrentConfig, shape: Shape) -> int:
-    """Weights of the layers and the head; norms and an attention are left out."""
-    width, directions = config.hidden_size, config.directions
-    joined = width * (directions if config.join == "concat" else 1)
-    inputs = [shape.inputs, *[joined] * (config.layers - 1)]
-    # torch has two biases for each gate.
-    cells = sum(len(gates(config)) * width * (i + width + 2) * directions for i in inputs)
-    return cells + (joined + 1) * shape.outputs
+    """Of what `build` gives, without torch, which the driver of a sweep does without.
+
+    Raises:
+        ValueError: settings that this shape does not take.
+    """
+    _check(config, shape)
+    width, directions, joined = config.hidden_size, config.directions, config.joined_size
+    sizes = [_read_size(config, shape), *[joined] * (config.layers - 1)]
+    cell = registry.get("cells", config.cell)
+    total: int = sum(cell.num_parameters(size, width) for size in sizes) * directions
+    if config.norm != "none":
+        total += 2 * width * directions * config.layers
+    if not shape.per_step:
+        total += registry.get("poolings", config.pooling).num_parameters(directions, width)
+    if shape.crf:
+        total += (shape.outputs + 2) * shape.outputs
+    return total + _tokens(config, shape) + _head(config, shape)
+
+
+def _tokens(config: RecurrentConfig, shape: Shape) -> int:
+    filters = config.character_filters
+    # A kernel spans three characters and has a bias.
+    characters = (shape.characters + 3 * filters + 1) * filters if shape.characters else 0
+    return shape.vocabulary * config.embedding + characters
+
+
+def _head(config: RecurrentConfig, shape: Shape) -> int:
+    joined, units = config.joined_size, config.embedding
+    if not _is_tied(config, shape):
+        return (joined + 1) * shape.outputs
+    return shape.outputs + (joined * units if joined != units else 0)
+
+
+def _read_size(config: RecurrentConfig, shape: Shape) -> int:
+    """Features per step that the first layer reads."""
+    if not shape.vocabulary:
+        return shape.inputs
+    return config.embedding + (config.character_filters if shape.characters else 0)
+
+
+def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:
+    return config.tied and shape.vocabulary > 0
+
+
+def _check(config: RecurrentConfig, shape: Shape) -> None:
+    if shape.carries and config.directions != 1:
+        raise ValueError(
+            "what predicts what it reads must read in one direction: `model/directions` must be 1, "
+            f"got {config.directions}"
+        )
+    if _is_tied(config, shape) and not (shape.per_step and shape.outputs == shape.vocabulary):
+        raise ValueError(
+            "tied weights need an output for each token at each step: `model/tied` must be false "
+            f"here, got true with {shape}; set it to false"
+        )

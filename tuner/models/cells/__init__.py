@@ -1,5 +1,7 @@
-"""Kinds of recurrent layer, one file each: `GATES` and `build(inputs, hidden_size)`.
+"""Kinds of recurrent layer, one file each: `GATES`, `build` and `num_parameters`.
 
 `GATES` names the blocks of rows in which torch stacks the gates' weights, in their order.
-`build` gives a one-directional layer of one level: x_BTI → (h_BTH, state).
+`build(inputs, hidden_size)` gives a one-directional layer of one level that maps x_BTI, or x_BTI
+and a state, to (h_BTH, state); a state is a tensor, or a tuple of some, of shape 1BH each.
+`num_parameters(inputs, hidden_size)` counts what that layer has, without torch.
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuner.models.cells import _stacked
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -19,3 +21,8 @@ def build(inputs: int, hidden_size: int) -> nn.RNNBase:
     from torch import nn
 
     return nn.GRU(inputs, hidden_size, batch_first=True)
+
+
+def num_parameters(inputs: int, hidden_size: int) -> int:
+    """What `build` allocates."""
+    return _stacked.num_parameters(len(GATES), inputs, hidden_size)

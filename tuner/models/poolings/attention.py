@@ -29,3 +29,8 @@ def build(directions: int, hidden_size: int) -> nn.Module:
             return [(h_BTH * weight_BT.unsqueeze(-1)).sum(dim=1) for h_BTH in h_D]
 
     return Attention()
+
+
+def num_parameters(directions: int, hidden_size: int) -> int:
+    """The projection with its bias, and the score."""
+    return (directions * hidden_size + 2) * hidden_size

@@ -1,0 +1,77 @@
+"""A network that carries its state reads a stream in pieces as it would in one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tuner import registry
+from tuner.models.architectures.recurrent import RecurrentConfig
+from tuner.models.build import build
+from tuner.models.initialization import InitializationConfig
+from tuner.models.shape import Dropouts, Shape
+
+STREAM = Shape(0, 9, vocabulary=9, per_step=True, carries=True)
+X_BTK = torch.randint(1, 9, (3, 8, 1), generator=torch.Generator().manual_seed(0))
+
+
+def network(shape: Shape = STREAM, **options: object) -> torch.nn.Module:
+    config = RecurrentConfig.model_validate({"hidden_size": 6, "layers": 2} | options)
+    return build(config, InitializationConfig(), Dropouts(), shape, seed=1)
+
+
+def lengths(x: torch.Tensor) -> torch.Tensor:
+    return torch.full((len(x),), x.shape[1])
+
+
+def read(module: torch.nn.Module, pieces: list[torch.Tensor]) -> torch.Tensor:
+    state, outputs = None, []
+    for piece in pieces:
+        y_BTO, state = module(piece, lengths(piece), state)
+        outputs.append(y_BTO)
+    return torch.cat(outputs, dim=1)
+
+
+@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_pieces_give_what_the_whole_gives(cell: str, norm: str) -> None:
+    module = network(cell=cell, norm=norm)
+
+    whole_BTO = read(module, [X_BTK])
+    pieces_BTO = read(module, [X_BTK[:, :3], X_BTK[:, 3:4], X_BTK[:, 4:]])
+
+    torch.testing.assert_close(pieces_BTO, whole_BTO, rtol=1e-5, atol=1e-5)
+    afresh_BTO, _ = module(X_BTK[:, 4:], lengths(X_BTK[:, 4:]), None)
+    assert not torch.allclose(whole_BTO[:, 4:], afresh_BTO, atol=1e-3)
+
+
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_no_state_is_the_network_that_carries_none(cell: str) -> None:
+    apart = Shape(0, 9, vocabulary=9, per_step=True)
+
+    y_BTO, _ = network(cell=cell)(X_BTK, lengths(X_BTK), None)
+
+    torch.testing.assert_close(network(apart, cell=cell)(X_BTK, lengths(X_BTK)), y_BTO)
+
+
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_a_state_has_the_batch_as_its_second_dimension(cell: str) -> None:
+    module = network(cell=cell)
+    y_BTO, state = module(X_BTK, lengths(X_BTK), None)
+    order_B = torch.tensor([2, 0, 1])
+
+    moved = [part[:, order_B] for part in state]
+
+    again_BTO, _ = module(X_BTK, lengths(X_BTK), state)
+    moved_BTO, _ = module(X_BTK[order_B], lengths(X_BTK), moved)
+    torch.testing.assert_close(moved_BTO, again_BTO[order_B])
+
+
+def test_what_is_pooled_carries_too() -> None:
+    module = network(Shape(3, 2, carries=True), cell="gru", pooling="last")
+    x_BTF = torch.randn(2, 5, 3)
+
+    _, state = module(x_BTF[:, :2], torch.tensor([2, 2]), None)
+    y_BO, _ = module(x_BTF[:, 2:], torch.tensor([3, 3]), state)
+
+    torch.testing.assert_close(y_BO, module(x_BTF, torch.tensor([5, 5]), None)[0])
