@@ -45,6 +45,55 @@ def series_csv(path: Path, *, num_series: int = 2, length: int = 120, missing: f
     return path
 
 
+def tagged_conll(path: Path, *, num: int = 40, seed: int = 0) -> Path:
+    """Sentences of made words in which names of people and places follow a word that tells them."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for _ in range(num):
+        for _ in range(int(rng.integers(2, 6))):
+            kind = rng.choice(["mr", "in", "the"])
+            lines.append(f"{kind}\tO")
+            if kind == "the":
+                lines.append(f"{rng.choice(['cat', 'sun', 'road'])}\tO")
+                continue
+            tag = "person" if kind == "mr" else "place"
+            for place in range(int(rng.integers(1, 4))):
+                name = "".join(rng.choice(list("abcdefg"), 3)).title()
+                lines.append(f"{name}\t{'I' if place else 'B'}-{tag}")
+        lines.append("")
+    path.write_text("\n".join(lines))
+    return path
+
+
+def stream_txt(path: Path, *, num: int = 120, seed: int = 0) -> Path:
+    """Lines in which vowels and consonants take turns: half of each letter can be known."""
+    rng = np.random.default_rng(seed)
+    lines = []
+    for _ in range(num):
+        length = int(rng.integers(0, 12))
+        pairs = (rng.choice(list("bdgk")) + rng.choice(list("aiu")) for _ in range(length))
+        lines.append("".join(pairs))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def questions_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
+    """Short texts whose class is told by one of their words."""
+    rng = np.random.default_rng(seed)
+    words = {"where": "place", "who": "person", "when": "time"}
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "kind"])
+        for i in range(num):
+            told = list(words)[i % 3]
+            drawn = rng.choice(["is", "the", "old", "town", "king"], int(rng.integers(1, 6)))
+            others = [*drawn, f"word{i}"]
+            place = int(rng.integers(len(others) + 1))
+            text = " ".join([*others[:place], told, *others[place:]])
+            writer.writerow([f"{text.capitalize()}?", words[told]])
+    return path
+
+
 def prepared(folder: Path, task: dict[str, Any], data: dict[str, Any], seed: int = 0) -> Path:
     """Prepares data beside its files; gives the folder that a `Store` opens."""
     module = registry.get("tasks", task["name"])

@@ -89,7 +89,6 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
 
     from tuner.config import TrialConfig, make_task
     from tuner.data.store import Store
-    from tuner.training.batches import Batches
     from tuner.training.fit import Fit
     from tuner.training.ranks import Ranks
 
@@ -107,7 +106,7 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
         fit.step(places[step * size : (step + 1) * size])
     training = (time.perf_counter() - begin) / steps * fit.num_steps
     rows = fit.validation.rows
-    probed = Batches(fit.task, store, rows[: 4 * size], "cpu")
+    probed = fit.validation.first(4 * size)
     begin = time.perf_counter()
     fit.evaluate(probed)
     validation = (time.perf_counter() - begin) * len(rows) / max(len(probed), 1)

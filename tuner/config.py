@@ -93,7 +93,7 @@ class TrialConfig:
             except ValidationError as invalid:
                 refusals += refusals_of(invalid, f"{section}/", config)
         if not refusals:
-            refusals += _across(parts)
+            refusals += _across(parts, task)
         if refusals:
             raise ValuesRefused(refusals)
         return cls(**parts)
@@ -157,6 +157,8 @@ def make_task(
         features=tuple(card.features),
         target_channels=tuple(card.target_channels),
         labels=tuple(card.labels),
+        vocabulary=card.vocabulary,
+        tokens=card.layout.tokens,
         statistics=card.statistics["all" if fold is None else str(fold)],
         step_seconds=card.step_seconds,
     )
@@ -230,8 +232,27 @@ def _unknown_part(path: str, unknown: registry.UnknownPart) -> Refusal:
     )
 
 
-def _across(parts: Mapping[str, Any]) -> list[Refusal]:
+def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
+    return [*_patch_fits(parts), *_reads_one_way(parts, task)]
+
+
+def _reads_one_way(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
+    causal = getattr(registry.get("tasks", task["name"]), "CAUSAL", False)
+    if not causal or getattr(parts["model"], "directions", 1) == 1:
+        return []
+    return [
+        Refusal(
+            code="spec/value",
+            path="model/directions",
+            rule=f"`model/directions` must be 1 where {task['name']} predicts what it reads",
+            got=repr(parts["model"].directions),
+            fix="Leave it out: what is read backwards would be the answer.",
+        )
+    ]
+
+
+def _patch_fits(parts: Mapping[str, Any]) -> list[Refusal]:
     data = parts["data"]
     look_back, patch = getattr(data, "look_back", None), getattr(data, "patch", None)
     if look_back is not None and patch is not None and patch > look_back:

@@ -61,14 +61,12 @@ def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]
 def _num_parameters(config: TrialConfig, spec: SweepSpec, card: DataCard) -> int:
     """By the architecture's own formula; 0 for a model of one's own, which has none."""
     from tuner.config import make_task
-    from tuner.models.shape import Shape
 
     module = registry.get("architectures", config.model.name)
     if not hasattr(module, "num_parameters"):
         return 0
     task = make_task(spec.task, config, card, None)
-    shape = Shape(inputs=task.num_inputs, outputs=task.num_outputs)
-    parameters: int = module.num_parameters(config.model, shape)
+    parameters: int = module.num_parameters(config.model, task.shape)
     return parameters
 
 

@@ -7,19 +7,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from tuner import registry
 from tuner.data.layout import Layout
 from tuner.data.predicting import read_for_prediction
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
-from tuner.tasks._base import Facts, Task
-
-if TYPE_CHECKING:
-    from tuner.data.store import Steps
+from tuner.tasks._base import Batch, Facts, Outputs, Task
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 _ROWS = 512
@@ -46,22 +41,26 @@ def predict(model: Path, inputs: Sequence[Path], output: Path | None) -> dict[st
     bundle = Bundle.open(model)
     task = task_of(bundle)
     layout: Any = bundle.contents.about.preprocessing["layout"]
-    steps = read_for_prediction(inputs, Layout.from_json(layout), task.facts.labels)
+    steps = read_for_prediction(
+        inputs, Layout.from_json(layout), task.facts.labels, task.facts.vocabulary
+    )
     rows = task.prediction_rows(steps)
     columns: dict[str, list[Any]] = {}
-    outputs_BO = []
+    sums: list[Any] = []
+    labelled = len(rows) > 0 and task.is_labelled(steps)
     for start in range(0, len(rows), _ROWS):
         piece = rows[start : start + _ROWS]
         batch = task.batch(steps, piece)
         outputs = bundle.run(batch.inputs, batch.lengths)
-        outputs_BO.append(outputs)
+        if labelled:
+            sums.append(_sums(task, outputs, batch))
         for name, values in task.decode(steps, piece, outputs, batch).items():
             columns.setdefault(name, []).extend(values)
     try:
         _write(columns, output)
     except OSError as error:
         raise _refused("--output must be writable", output, error.strerror or str(error)) from None
-    return _scores(task, steps, rows, outputs_BO)
+    return task.metrics(sum(sums[1:], sums[0]).tolist()) if labelled else {}
 
 
 def task_of(bundle: Bundle) -> Task:
@@ -78,16 +77,16 @@ def task_of(bundle: Bundle) -> Task:
     return task
 
 
-def _scores(
-    task: Task, steps: Steps, rows: np.ndarray, outputs_BO: Sequence[np.ndarray]
-) -> dict[str, float]:
-    if not len(rows) or not task.is_labelled(steps):
-        return {}
+def _sums(task: Task, outputs: Outputs, batch: Batch) -> Any:
+    """The statistics of one batch, whose labels are known."""
     import torch
 
-    batch = task.batch(steps, rows)
-    outputs = torch.from_numpy(np.concatenate(outputs_BO))
-    return task.metrics(task.statistics(outputs, batch.to_torch("cpu")).tolist())
+    if isinstance(outputs, tuple):
+        y, transitions = outputs
+        tensors: Any = torch.from_numpy(y), torch.from_numpy(transitions)
+    else:
+        tensors = torch.from_numpy(outputs)
+    return task.statistics(tensors, batch.to_torch("cpu"))
 
 
 def _write(columns: Mapping[str, list[Any]], output: Path | None) -> None:

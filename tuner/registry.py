@@ -22,6 +22,7 @@ FOLDERS = {
     "optimizers": "tuner.training.optimizers",
     "schedules": "tuner.training.schedules",
     "formats": "tuner.data.formats",
+    "tokenizers": "tuner.data.tokenizers",
 }
 """Kind of part → the package whose public modules are its parts."""
 

@@ -22,7 +22,14 @@ from tuner.data.prepare import prepare
 from tuner.data.store import Store
 from tuner.errors import DataError
 
-pytestmark = pytest.mark.parametrize("name", registry.names("formats"))
+TEXTS = [
+    n
+    for n in registry.names("formats")
+    if "text" in getattr(registry.get("formats", n), "COLUMNS", {})
+]
+every = pytest.mark.parametrize("name", registry.names("formats"))
+of_numbers = pytest.mark.parametrize("name", sorted(set(registry.names("formats")) - set(TEXTS)))
+of_texts = pytest.mark.parametrize("name", TEXTS)
 
 LENGTHS = [2 + i % 3 for i in range(12)]
 VALUES = [[[i + t / 4, -i * t / 2] for t in range(length)] for i, length in enumerate(LENGTHS)]
@@ -57,7 +64,43 @@ def write_ts(path: Path) -> None:
     path.write_text("\n".join([*lines, ""]))
 
 
+SENTENCES = [["Rain", "fell"], ["#", "don't", "stop"], ["Rain"]]
+TAGS = [["N", "V"], ["X", "V", "V"], ["N"]]
+
+
+def write_text(path: Path) -> None:
+    path.write_text("".join(" ".join(words) + "\n" for words in SENTENCES))
+
+
+def write_labelled_text(path: Path) -> None:
+    lines = zip(("__label__b", "a:x", "a:y"), SENTENCES, strict=True)
+    path.write_text("".join(f"{label} {' '.join(words)}\n" for label, words in lines))
+
+
+def tagged(row: Callable[[int, str, str], str]) -> str:
+    blocks = [
+        "\n".join(row(i, *pair) for i, pair in enumerate(zip(words, tags, strict=True), 1))
+        for words, tags in zip(SENTENCES, TAGS, strict=True)
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_conll(path: Path) -> None:
+    # A line of one tab ends a sentence, too.
+    path.write_text(tagged(lambda i, word, tag: f"{word}\t{tag}").replace("\n\n", "\n\t\n", 1))
+
+
+def write_conllu(path: Path) -> None:
+    rest = "\t_\t_\t0\t_\t_\t_"
+    text = tagged(lambda i, word, tag: f"{i}\t{word}\t_\t{tag}{rest}")
+    path.write_text("# text = Rain fell\n1-2\tRainfell\t_\t_" + rest + "\n" + text)
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
+    "conll": write_conll,
+    "conllu": write_conllu,
+    "labelled_text": write_labelled_text,
+    "text": write_text,
     "csv": write_csv,
     "jsonl": write_jsonl,
     "parquet": write_parquet,
@@ -73,6 +116,7 @@ def path(name: str, tmp_path: Path) -> Path:
     return file
 
 
+@every
 def test_extensions_belong_to_one_format(name: str) -> None:
     mine = registry.get("formats", name).EXTENSIONS
     assert mine and all(e.startswith(".") and e == e.lower() for e in mine)
@@ -80,6 +124,7 @@ def test_extensions_belong_to_one_format(name: str) -> None:
         assert not set(mine) & set(registry.get("formats", other).EXTENSIONS)
 
 
+@of_numbers
 def test_rows_can_be_found_again(name: str, path: Path) -> None:
     table = registry.get("formats", name).read(path, LAYOUT)
     assert len(table.columns) == sum(LENGTHS)
@@ -89,6 +134,7 @@ def test_rows_can_be_found_again(name: str, path: Path) -> None:
     assert table.name.endswith(path.name) and table.where(0).startswith(table.name)
 
 
+@of_numbers
 def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
     data = {"train": path.name, "validation": {"folds": 2}}
     if name != "ts":
@@ -102,6 +148,7 @@ def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
     assert store.card.features == ("1", "2")
 
 
+@every
 @pytest.mark.parametrize(
     ("content", "code"), [(None, "data/missing"), (b"", "data/empty"), (b"\x00\xff\xfe", "")]
 )
@@ -113,7 +160,27 @@ def test_bad_files_are_mistakes(name: str, path: Path, content: bytes | None, co
     assert path.name in refused.value.mistakes[0].where
 
 
+@every
 def test_every_command_can_import_it_cheaply(name: str) -> None:
     code = f"import sys, tuner.data.formats.{name}; print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@of_texts
+def test_texts_and_their_labels_are_read_as_they_are(name: str, path: Path) -> None:
+    part = registry.get("formats", name)
+    table = part.read(path, LAYOUT)
+    columns = table.columns.to_pydict()
+    words = columns[part.COLUMNS["text"]]
+    if "id" in part.COLUMNS:
+        assert words == sum(SENTENCES, [])
+        assert columns[part.COLUMNS["label"]] == sum(TAGS, [])
+        ids = columns[part.COLUMNS["id"]]
+        assert [ids.count(i) for i in dict.fromkeys(ids)] == [2, 3, 1]
+    else:
+        assert words == [" ".join(sentence) for sentence in SENTENCES]
+    lines = path.read_text().split("\n")
+    for row, word in enumerate(words):
+        number = int(table.place(row).removeprefix("line "))
+        assert word in lines[number - 1]

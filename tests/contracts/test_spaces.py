@@ -12,6 +12,8 @@ from tuner.config import TrialConfig, all_paths
 TASKS = {
     "classification": {"name": "classification"},
     "forecasting": {"name": "forecasting", "horizon": 24},
+    "language_modelling": {"name": "language_modelling"},
+    "tagging": {"name": "tagging"},
 }
 READY_MADE = [name for name in search_spaces.names() if "/" not in name]
 

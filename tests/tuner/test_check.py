@@ -75,7 +75,12 @@ def test_refuses(
 def test_the_estimate_counts_an_lstm(spec: Path) -> None:
     size = 900_000
     with pytest.raises(PlanError) as refused:
-        settings = ["model/cell=lstm", "model/directions=1"]
+        settings = [
+            "model/cell=lstm",
+            "model/directions=1",
+            "model/pooling=last",
+            "model/norm=none",
+        ]
         check(spec, settings=[*settings, f"model/hidden_size={size}"])
     # Four gates over inputs, state and two biases; three classes.
     parameters = 4 * size * (2 + size + 2) + 3 * (size + 1)

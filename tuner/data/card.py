@@ -18,9 +18,12 @@ class TaskData:
     """What preparation must know of a task."""
 
     kind: Literal["sequence", "series"]
-    """One label for each sequence, or series that are cut by time and forecast."""
+    """Sequences that belong to a split as a whole, or series that are cut by time and forecast."""
+    target: Literal["class", "tags", "none"] = "class"
+    """What each sequence is labelled with: a class, a tag at every step, or nothing. Unlabelled
+    sequences are read as one stream, which is split by position."""
     horizon: int = 0
-    """Steps to forecast; 0 for labelled sequences."""
+    """Steps to forecast; 0 for sequences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,9 @@ class Statistics:
     minimum: tuple[float, ...]
     maximum: tuple[float, ...]
     class_counts: tuple[int, ...] = ()
-    """Training sequences per label; empty for series."""
+    """Training sequences (with tags: steps) per label; empty without labels."""
+    token_counts: tuple[int, ...] = ()
+    """How often each token of the vocabulary stands in training rows; empty without text."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -75,7 +80,11 @@ class DataCard:
     target_channels: tuple[int, ...]
     """Places in `features` of the channels to forecast; empty for labelled sequences."""
     labels: tuple[str, ...]
-    """Classes in the order of their numbers; empty for series."""
+    """Classes or tags in the order of their numbers; empty without labels."""
+    vocabulary: tuple[str, ...]
+    """Tokens of the training rows, frequent ones first; empty without text."""
+    unseen: tuple[str, ...]
+    """Tokens of other rows only, numbered after the vocabulary."""
     num_folds: int
     """0 without cross-validation."""
     num_sequences: Mapping[str, int]
@@ -119,6 +128,8 @@ class DataCard:
             features=tuple(data["features"]),
             target_channels=tuple(data["target_channels"]),
             labels=tuple(data["labels"]),
+            vocabulary=tuple(data["vocabulary"]),
+            unseen=tuple(data["unseen"]),
             num_folds=data["num_folds"],
             num_sequences=dict(data["num_sequences"]),
             num_steps=dict(data["num_steps"]),

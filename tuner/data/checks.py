@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 
+from tuner.data.answers import Answers
 from tuner.data.card import SPLITS, TaskData
 from tuner.data.config import DataConfig, Folds
 from tuner.data.files import join_some
@@ -20,16 +21,15 @@ _MAX_SHARED = 0.01
 
 def check_sequences(
     sequences: Sequences,
-    label_S: np.ndarray,
-    labels: list[str],
+    answers: Answers,
     assigned: Assigned,
     config: DataConfig,
     mistakes: list[Mistake],
     warnings: list[str],
 ) -> None:
     """Refuses splits that are empty, share ids or rows, or hold classes nobody could learn."""
-    split_S = assigned.split_S
-    if len(labels) < 2:
+    split_S, labels = assigned.split_S, answers.names
+    if len(labels) == 1:
         mistakes.append(
             _mistake(
                 "single-class",
@@ -62,9 +62,29 @@ def check_sequences(
                 "Take fewer folds.",
             )
         )
-    trained = set(label_S[split_S == TRAIN].tolist())
+    _refuse_shared_ids(sequences, split_S, mistakes)
+    if not labels:
+        return
+    _check_labels(answers, sequences, split_S, num_folds, mistakes, warnings)
+    _refuse_shared_rows(sequences, assigned, mistakes)
+
+
+def _check_labels(
+    answers: Answers,
+    sequences: Sequences,
+    split_S: np.ndarray,
+    num_folds: int,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Refuses classes that only scored splits have, and warns of those that are rare."""
+    labels = answers.names
+    split_N = np.repeat(split_S, sequences.length_S)
+    train = answers.of(split_S == TRAIN, split_N == TRAIN)
+    trained = set(train.tolist())
     for split in (VALIDATION, TEST):
-        unseen = sorted(set(label_S[split_S == split].tolist()) - trained)
+        found = answers.of(split_S == split, split_N == split)
+        unseen = sorted(set(found.tolist()) - trained)
         if unseen and trained:
             mistakes.append(
                 _mistake(
@@ -75,15 +95,13 @@ def check_sequences(
                     "Add training sequences of it, or remove these.",
                 )
             )
-    counts_C = np.bincount(label_S[split_S == TRAIN], minlength=len(labels))
-    rare = [labels[i] for i in np.flatnonzero((counts_C > 0) & (counts_C < num_folds))]
+    counts_C = np.bincount(train, minlength=len(labels))
+    rare = [labels[int(i)] for i in np.flatnonzero((counts_C > 0) & (counts_C < num_folds))]
     if rare:
         warnings.append(
             f"classes with fewer sequences than the {num_folds} folds, which some folds lack: "
             f"{join_some(map(repr, rare))} [data/rare-class]"
         )
-    _refuse_shared_ids(sequences, split_S, mistakes)
-    _refuse_shared_rows(sequences, assigned, mistakes)
 
 
 def check_series(
@@ -172,14 +190,14 @@ def _refuse_shared_ids(sequences: Sequences, split_S: np.ndarray, mistakes: list
 
 def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list[Mistake]) -> None:
     """Whole sequences whose values are found again where they are to be predicted."""
-    values_NF = np.ascontiguousarray(sequences.values_NF)
-    heads = [head_F.tobytes() for head_F in values_NF[sequences.offset_S]]
+    content_N = np.ascontiguousarray(sequences.content_N)
+    heads = [head.tobytes() for head in content_N[sequences.offset_S]]
     times = Counter(heads)
     # A sequence whose first step is found nowhere else is found nowhere else itself.
     digests = [
         head
         if times[head] == 1
-        else hashlib.blake2b(values_NF[start : start + length].data, digest_size=16).digest()
+        else hashlib.blake2b(content_N[start : start + length].data, digest_size=16).digest()
         for head, start, length in zip(heads, sequences.offset_S, sequences.length_S, strict=True)
     ]
     split_S, fold_S = assigned.split_S, assigned.fold_S

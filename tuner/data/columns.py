@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tuner.data.files import join_some
+from tuner.data.layout import Layout
 from tuner.data.table import RawTable
 from tuner.errors import Mistake
 
@@ -166,6 +167,36 @@ def _texts(table: RawTable, name: str) -> pa.DictionaryArray:
     short = pc.replace_substring_regex(names, r"\.0+$", "")
     names = pc.if_else(pc.match_substring_regex(names, _WHOLE), short, names).dictionary_encode()
     return pa.DictionaryArray.from_arrays(names.indices.take(used.indices), names.dictionary)
+
+
+def to_tokens(
+    tables: Sequence[RawTable], layout: Layout, mistakes: list[Mistake]
+) -> pa.DictionaryArray:
+    """The token that each row of all files holds; none is trimmed or rewritten."""
+    assert layout.text is not None
+    chunks = []
+    for table in tables:
+        if len(absent := absent_rows(table, layout.text)):
+            mistakes.append(missing_text(table, layout.text, absent))
+        chunks.append(pa.array(to_strings(table, layout), pa.string()).dictionary_encode())
+    return pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
+
+
+def to_strings(table: RawTable, layout: Layout) -> list[str]:
+    """The column of texts; an absent one is empty."""
+    texts = table.columns.column(layout.text).cast(pa.string()).to_pylist()
+    return [(text or "").lower() if layout.lowercase else text or "" for text in texts]
+
+
+def missing_text(table: RawTable, name: str, absent: np.ndarray) -> Mistake:
+    """Rows without the text that they should hold."""
+    return Mistake(
+        code="data/missing-text",
+        rule=f"text column {name!r} must be complete",
+        where=f"{table.name} {told(table, absent)}",
+        got=f"{len(absent):,} missing of {len(table.columns):,}",
+        fix="Fill them or remove the rows.",
+    )
 
 
 def to_times(table: RawTable, name: str, mistakes: list[Mistake]) -> Times | None:

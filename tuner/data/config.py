@@ -81,7 +81,17 @@ class DataConfig(Config):
     time: str | None = None
     """Column that orders the rows of a sequence, numbers or ISO 8601; by default the file does."""
     target: str | list[str] | None = None
-    """Label column of classification, or channels to forecast, by default all features."""
+    """Label column of classification and tagging, or channels to forecast, by default all
+    features."""
+    text: str | None = None
+    """Column of text, which is read instead of features."""
+    tokens: str | None = None
+    """How a text becomes tokens: `word`, `whitespace`, `character`, `subword`, or `given`, where
+    each row is one token; by default `given` for tagging, else `word`."""
+    lowercase: bool = False
+    """Turn texts into lower-case letters."""
+    vocabulary: Annotated[int, Field(ge=10)] | None = None
+    """Most tokens to know, the frequent ones; by default all, and 4,000 for subwords."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """Input columns; by default every other numeric one."""
     missing: Literal["error", "forward", "mean", "zero"] = "error"

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+GIVEN = "given"
+"""Tokens that need no tokenizer: each row is one."""
+
 Missing = Literal["error", "forward", "mean", "zero"]
 
 
@@ -18,7 +21,16 @@ class Layout:
     id: str | None = None
     time: str | None = None
     label: str | None = None
-    """Column with the label of a sequence; None where channels are forecast."""
+    """Column with the label of a sequence or step; None where there is none."""
+    target: Literal["class", "tags", "none"] = "class"
+    """What the label column holds; see `TaskData`."""
+    text: str | None = None
+    """Column of text, which is read instead of features."""
+    tokens: str = GIVEN
+    """How a text becomes tokens: a tokenizer, or `given`: each row is one token."""
+    lowercase: bool = False
+    tokenizer: str = ""
+    """What the tokenizer learned from training rows, if it learns."""
     features: tuple[str, ...] | None = None
     """Input columns in order; None means every numeric column without another meaning."""
     channels: tuple[str, ...] | None = None

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tuner.data import labels as labelling
-from tuner.data import reading
+from tuner.data import reading, tags, texts, vocabulary
 from tuner.data.card import TaskData
 from tuner.data.layout import Layout
-from tuner.data.sequences import Part, group
+from tuner.data.sequences import Part
 from tuner.data.store import Ids, Steps
 from tuner.errors import DataError, Mistake
 
 
-def read_for_prediction(paths: Sequence[Path], layout: Layout, labels: Sequence[str]) -> Steps:
+def read_for_prediction(
+    paths: Sequence[Path], layout: Layout, labels: Sequence[str], words: Sequence[str] = ()
+) -> Steps:
     """Reads files laid out as the training files were; label -1 where there is none that is known.
+
+    Args:
+        paths: the files.
+        layout: of the training files.
+        labels: the training labels.
+        words: the training vocabulary.
 
     Raises:
         DataError: every mistake that can be found.
@@ -26,21 +35,31 @@ def read_for_prediction(paths: Sequence[Path], layout: Layout, labels: Sequence[
     tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
     for table in tables:
         names = table.columns.column_names
-        needed = [layout.id, layout.time, *(layout.features or ())]
+        needed = [layout.id, layout.time, layout.text, *(layout.features or ())]
         mistakes += [
             reading.absent(table, name, names) for name in needed if name and name not in names
         ]
     if mistakes:
         raise DataError(mistakes)
-    task = TaskData(kind="sequence" if layout.label else "series")
+    task = TaskData(kind="series" if layout.channels else "sequence", target=layout.target)
     parts = [Part(split=0, table=table) for table in tables]
-    sequences = group(parts, layout, task, mistakes, [])
+    sequences = texts.read(parts, layout, task, mistakes, [])
     label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    tag_N = None
     if layout.label and all(layout.label in table.columns.column_names for table in tables):
-        found = labelling.read(sequences, layout.label, mistakes, complete=False)
-        label_S = labelling.numbered(found, labels)
+        if layout.target == "tags":
+            tag_N = tags.numbered(
+                *tags.read(sequences, layout.label, mistakes, complete=False), labels
+            )
+        else:
+            found = labelling.read(sequences, layout.label, mistakes, complete=False)
+            label_S = labelling.numbered(found, labels)
     if mistakes:
         raise DataError(mistakes)
+    known: dict[str, Any] = {}
+    if sequences.token_N is not None:
+        token_N, forms = vocabulary.joined(sequences, words)
+        known = {"token_N": token_N, "forms": forms}
     return Steps(
         values_NF=sequences.values_NF,
         observed_NF=sequences.observed_NF,
@@ -48,4 +67,6 @@ def read_for_prediction(paths: Sequence[Path], layout: Layout, labels: Sequence[
         offset_S=sequences.offset_S.astype(np.int64),
         length_S=sequences.length_S.astype(np.int32),
         label_S=label_S,
+        tag_N=tag_N,
+        **known,
     )

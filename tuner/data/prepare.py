@@ -11,13 +11,25 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tuner.data import checks, features, files, reading, splits, statistics, times
+from tuner.data import (
+    checks,
+    features,
+    files,
+    reading,
+    splits,
+    statistics,
+    tags,
+    texts,
+    times,
+    vocabulary,
+)
 from tuner.data import labels as labelling
+from tuner.data.answers import Answers
 from tuner.data.card import SPLITS, DataCard, DataFile, Lengths, Statistics, TaskData
 from tuner.data.config import DataConfig, Folds
 from tuner.data.files import changed_files
 from tuner.data.layout import Layout
-from tuner.data.sequences import Part, Sequences, group
+from tuner.data.sequences import Part, Sequences
 from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
 from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS
 from tuner.errors import DataError, Mistake
@@ -60,31 +72,48 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     found = parts and reading.resolved(layout, task, [p.table for p in parts], mistakes, warnings)
     if not found:
         raise DataError(mistakes)
-    sequences = group(parts, found, task, mistakes, warnings)
-    labels: list[str] = []
-    label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
-    if found.label:
-        texts_S = labelling.read(sequences, found.label, mistakes, complete=True)
-        labels = labelling.classes(texts_S, found.label, mistakes)
-        label_S = labelling.numbered(texts_S, labels)
+    sequences = texts.read(parts, found, task, mistakes, warnings)
+    answers = _answers(sequences, found, mistakes)
     if mistakes:
         raise DataError(mistakes)
     if task.kind == "sequence":
-        assigned = splits.by_sequence(sequences, label_S, config, seed, mistakes)
+        split = splits.by_position if task.target == "none" else splits.by_sequence
+        assigned = split(sequences, answers.label_S, config, seed, mistakes)
+        if texts.learns(found) and not mistakes:
+            found = texts.learn(sequences, found, assigned, config)
+            sequences = texts.read(parts, found, task, mistakes, warnings)
+            assigned = assigned.over(sequences)
         if not mistakes:
-            checks.check_sequences(sequences, label_S, labels, assigned, config, mistakes, warnings)
+            checks.check_sequences(sequences, answers, assigned, config, mistakes, warnings)
     else:
         assigned = splits.by_time(sequences, config, mistakes)
         if not mistakes:
             checks.check_series(sequences, assigned, task, config, mistakes, warnings)
     if not mistakes:
-        features.check(sequences, found, label_S, assigned, mistakes, warnings)
+        features.check(sequences, found, answers.label_S, assigned, mistakes, warnings)
     _refuse_moved(sources, before, mistakes)
     if mistakes:
         raise DataError(mistakes)
-    card = _card(config, task, found, sources, sequences, labels, label_S, assigned, warnings)
-    _write(folder, card, sequences, label_S, assigned)
+    words: tuple[str, ...] = ()
+    if sequences.token_N is not None:
+        sequences, words = vocabulary.ordered(sequences, assigned.train_N, config.vocabulary)
+    card = _card(config, task, found, sources, sequences, words, answers, assigned, warnings)
+    _write(folder, card, sequences, answers, assigned)
     return card
+
+
+def _answers(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Answers:
+    """The labels of all sequences or steps."""
+    label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    if layout.label is None:
+        return Answers((), label_S)
+    if layout.target == "tags":
+        tag_N, spelled = tags.read(sequences, layout.label, mistakes, complete=True)
+        names = labelling.classes(spelled, layout.label, mistakes)
+        return Answers(names, label_S, tags.numbered(tag_N, spelled, names))
+    texts_S = labelling.read(sequences, layout.label, mistakes, complete=True)
+    names = labelling.classes(texts_S, layout.label, mistakes)
+    return Answers(names, labelling.numbered(texts_S, names))
 
 
 def _sources(config: DataConfig, root: Path) -> list[_Source]:
@@ -128,8 +157,8 @@ def _card(
     layout: Layout,
     sources: Sequence[_Source],
     sequences: Sequences,
-    labels: list[str],
-    label_S: np.ndarray,
+    words: tuple[str, ...],
+    answers: Answers,
     assigned: Assigned,
     warnings: Sequence[str],
 ) -> DataCard:
@@ -141,7 +170,9 @@ def _card(
         kind=task.kind,
         features=names,
         target_channels=tuple(names.index(c) for c in layout.channels or ()),
-        labels=tuple(labels),
+        labels=tuple(answers.names),
+        vocabulary=words,
+        unseen=tuple(sequences.forms[len(words) :]),
         num_folds=num_folds,
         num_sequences=num_sequences,
         num_steps=num_steps,
@@ -163,7 +194,7 @@ def _card(
             for source in sources
         ),
         warnings=tuple(warnings),
-        statistics=_fitted(sequences, label_S, len(labels), assigned, num_folds),
+        statistics=_fitted(sequences, len(words), answers, assigned, num_folds),
     )
 
 
@@ -188,26 +219,40 @@ def _counts(
 
 
 def _fitted(
-    sequences: Sequences, label_S: np.ndarray, classes: int, assigned: Assigned, folds: int
+    sequences: Sequences, words: int, answers: Answers, assigned: Assigned, folds: int
 ) -> dict[str, Statistics]:
+    def fit(kept_S: np.ndarray, kept_N: np.ndarray) -> Statistics:
+        token_N = sequences.token_N
+        return statistics.fit(
+            sequences.values_NF,
+            kept_N,
+            answers.of(kept_S, kept_N),
+            len(answers.names),
+            None if token_N is None else vocabulary.counts(token_N[kept_N], words),
+        )
+
     train_S = assigned.split_S == TRAIN
-    values_NF = sequences.values_NF
-    found = {"all": statistics.fit(values_NF, assigned.train_N, label_S[train_S], classes)}
+    found = {"all": fit(train_S, assigned.train_N)}
     for fold in range(folds):
         kept_S = train_S & (assigned.fold_S != fold)
-        kept_N = np.repeat(kept_S, sequences.length_S)
-        found[str(fold)] = statistics.fit(values_NF, kept_N, label_S[kept_S], classes)
+        found[str(fold)] = fit(kept_S, np.repeat(kept_S, sequences.length_S))
     return found
 
 
 def _write(
-    folder: Path, card: DataCard, sequences: Sequences, label_S: np.ndarray, assigned: Assigned
+    folder: Path, card: DataCard, sequences: Sequences, answers: Answers, assigned: Assigned
 ) -> None:
     """Everything under a name of its own first, the card last, then one rename."""
     temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
     temporary.mkdir(parents=True)
     try:
-        steps = {"values": _matrix(sequences.values_NF, pa.float32())}
+        steps: dict[str, pa.Array] = {}
+        if sequences.values_NF.shape[1]:
+            steps["values"] = _matrix(sequences.values_NF, pa.float32())
+        if sequences.token_N is not None:
+            steps["token"] = pa.array(sequences.token_N, pa.int32())
+        if answers.tag_N is not None:
+            steps["tag"] = pa.array(answers.tag_N, pa.int32())
         if sequences.observed_NF is not None:
             steps["observed"] = _matrix(sequences.observed_NF, pa.uint8())
         columns = {
@@ -216,7 +261,7 @@ def _write(
             "length": pa.array(sequences.length_S, pa.int32()),
             "split": pa.array(assigned.split_S, pa.int8()),
             "fold": pa.array(assigned.fold_S, pa.int8()),
-            "label": pa.array(label_S, pa.int32()),
+            "label": pa.array(answers.label_S, pa.int32()),
         }
         columns |= {n: pa.array(assigned.bounds[n], pa.int32()) for n in BOUNDS if assigned.bounds}
         _save(temporary / STEPS, steps)

@@ -12,7 +12,7 @@ from tuner.data import columns
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.files import join_some, shown
-from tuner.data.layout import Layout
+from tuner.data.layout import GIVEN, Layout
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
@@ -72,10 +72,10 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
         DataError: there is no such format, or several label columns are named.
     """
     fixed = _fixed_columns(config, paths)
-    is_sequence = task.kind == "sequence"
+    is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
-    if is_sequence and names and len(names) > 1:
+    if is_labelled and names and len(names) > 1:
         raise DataError(
             Mistake(
                 code="data/target",
@@ -89,9 +89,13 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
         format=config.format,
         id=config.id or fixed.get("id"),
         time=config.time,
-        label=(names[0] if names else fixed.get("label")) if is_sequence else None,
+        label=(names[0] if names else fixed.get("label")) if is_labelled else None,
+        target=task.target,
+        text=(config.text or fixed.get("text")) if task.kind == "sequence" else None,
+        tokens=_tokens(config, task),
+        lowercase=config.lowercase,
         features=tuple(config.features) if config.features else None,
-        channels=tuple(names) if names and not is_sequence else None,
+        channels=tuple(names) if names and task.kind == "series" else None,
         missing=config.missing,
         sort=config.sort,
         max_length=config.max_length,
@@ -99,6 +103,37 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
         delimiter=config.delimiter,
         encoding=config.encoding,
     )
+
+
+def _tokens(config: DataConfig, task: TaskData) -> str:
+    """How texts become tokens.
+
+    Raises:
+        DataError: there is no such tokenizer.
+    """
+    name = config.tokens or (GIVEN if task.target == "tags" else "word")
+    known = [GIVEN, *registry.names("tokenizers")]
+    if name not in known:
+        raise DataError(
+            Mistake(
+                code="data/tokens",
+                rule="`data/tokens` must be a known tokenizer",
+                where="data/tokens",
+                got=repr(name),
+                fix=f"Known: {', '.join(known)}.",
+            )
+        )
+    if task.target == "tags" and name != GIVEN:
+        raise DataError(
+            Mistake(
+                code="data/tokens",
+                rule="`data/tokens` must be `given` where each token has a tag",
+                where="data/tokens",
+                got=repr(name),
+                fix="Write one token per row, with its tag, and leave `tokens` out.",
+            )
+        )
+    return name
 
 
 def _fixed_columns(config: DataConfig, paths: Sequence[Path]) -> dict[str, str]:
@@ -127,7 +162,9 @@ def resolved(
     """A layout with every column named; None, with the mistakes told, if columns are absent."""
     first = tables[0]
     names = first.columns.column_names
+    rows_are_texts = layout.text is not None and layout.tokens != GIVEN
     wanted = {
+        "data/text": [layout.text] if layout.text else [],
         "data/id": [layout.id] if layout.id else [],
         "data/time": [layout.time] if layout.time else [],
         "data/target": [layout.label] if layout.label else list(layout.channels or ()),
@@ -135,9 +172,22 @@ def resolved(
     }
     before = len(mistakes)
     if task.kind == "sequence":
-        for key, value in (("data/id", layout.id), ("data/target", layout.label)):
+        needs = {"data/target": layout.label} if task.target != "none" else {}
+        needs |= {} if rows_are_texts else {"data/id": layout.id}
+        needs |= {"data/text": layout.text} if task.target == "none" else {}
+        for key, value in needs.items():
             if value is None:
                 mistakes.append(_absent(f"the column `{key}`", first, "no name for it", names))
+    if layout.text and layout.features:
+        mistakes.append(
+            Mistake(
+                code="data/text",
+                rule="a model must read `data/text` or `data/features`, not both",
+                where="data/features",
+                got=f"the text column {layout.text!r} and {len(layout.features)} features",
+                fix="Leave one of the two out.",
+            )
+        )
     for key, needed in wanted.items():
         for name in needed:
             if name not in names:
@@ -146,7 +196,9 @@ def resolved(
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
     )
-    if layout.features is None and (unread := set(names) - meaning - set(features)):
+    if layout.text:
+        features = ()
+    elif layout.features is None and (unread := set(names) - meaning - set(features)):
         warnings.append(
             f"columns without numbers are left out: {join_some(sorted(unread))} [data/left-out]"
         )
@@ -160,7 +212,7 @@ def resolved(
                 fix="Leave them out.",
             )
         )
-    if not features:
+    if not features and not layout.text:
         mistakes.append(
             Mistake(
                 code="data/no-features",
@@ -190,7 +242,7 @@ def resolved(
 def _refuse_other_columns(
     layout: Layout, first: RawTable, table: RawTable, mistakes: list[Mistake]
 ) -> None:
-    needed = [layout.id, layout.time, layout.label, *(layout.features or ())]
+    needed = [layout.id, layout.time, layout.label, layout.text, *(layout.features or ())]
     absent = [n for n in needed if n and n not in table.columns.column_names]
     if absent:
         mistakes.append(

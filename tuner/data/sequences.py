@@ -37,6 +37,10 @@ class Sequences:
     """float32, NaN where missing."""
     observed_NF: np.ndarray | None
     """uint8; None where nothing is missing."""
+    token_N: np.ndarray | None = None
+    """int32: place in `forms`; None where features are read."""
+    forms: Sequence[str] = ()
+    """Every token as it is written."""
     split_N: np.ndarray
     """int8: split that a row's file was named for."""
     ids: pa.StringArray
@@ -59,6 +63,11 @@ class Sequences:
             same = i > 0 and owner == owners[i - 1]
             places.append(table.place(place) if same else table.where(place))
         return join_some(places) + (f" and {more:,} more" if more else "")
+
+    @property
+    def content_N(self) -> np.ndarray:
+        """What each step holds, as rows that can be compared by their bytes."""
+        return self.values_NF if self.token_N is None else self.token_N
 
     @property
     def file_N(self) -> np.ndarray:
@@ -93,17 +102,22 @@ def group(
     clock = times.read(tables, layout.time, mistakes) if layout.time else None
     texts_N = _ids(tables, layout, mistakes)
     key_N = texts_N.indices.to_numpy().astype(np.int64)
+    tokens_N = columns.to_tokens(tables, layout, mistakes) if layout.text else None
+    token_N = None if tokens_N is None else tokens_N.indices.to_numpy()
     if task.kind == "sequence":
         key_N = key_N + split_N.astype(np.int64) * len(texts_N.dictionary)
     order_N = _order(key_N, clock if layout.sort else None)
     if order_N is not None:
         key_N, split_N, values_NF = key_N[order_N], split_N[order_N], values_NF[order_N]
         clock = replace(clock, moments_N=clock.moments_N[order_N]) if clock else None
+        token_N = None if token_N is None else token_N[order_N]
     offset_S = np.flatnonzero(np.diff(key_N, prepend=-1))
     row_N = np.arange(len(key_N)) if order_N is None else order_N
     sequences = Sequences(
         values_NF=values_NF,
         observed_NF=None,
+        token_N=token_N,
+        forms=() if tokens_N is None else tuple(tokens_N.dictionary.to_pylist()),
         split_N=split_N,
         ids=texts_N.dictionary.take(pa.array(key_N[offset_S] % len(texts_N.dictionary))),
         offset_S=offset_S,
@@ -113,7 +127,7 @@ def group(
         tables=tables,
     )
     times.check(sequences, mistakes, warnings)
-    sequences = _cap(sequences, layout, mistakes)
+    sequences = cap(sequences, layout, mistakes)
     return _fill(sequences, layout)
 
 
@@ -191,16 +205,17 @@ def _order(key_N: np.ndarray, clock: times.Clock | None) -> np.ndarray | None:
     return np.argsort(key_N, kind="stable")
 
 
-def _cap(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Sequences:
-    cap = layout.max_length
-    if cap is None or sequences.length_S.max() <= cap:
+def cap(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Sequences:
+    """Cuts sequences down to `max_length`, or tells those that are longer."""
+    most = layout.max_length
+    if most is None or sequences.length_S.max(initial=0) <= most:
         return sequences
-    longer = np.flatnonzero(sequences.length_S > cap)
+    longer = np.flatnonzero(sequences.length_S > most)
     if layout.truncate is None:
         mistakes.append(
             Mistake(
                 code="data/too-long",
-                rule=f"a sequence must have at most `max_length`, {cap} steps",
+                rule=f"a sequence must have at most `max_length`, {most} steps",
                 where=sequences.where(sequences.offset_S[longer]),
                 got=f"{len(longer):,} longer, the longest with {sequences.length_S.max():,}",
                 fix="Set `truncate: start` or `truncate: end`, or raise `max_length`.",
@@ -210,11 +225,12 @@ def _cap(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Seque
     offset_N = np.repeat(sequences.offset_S, sequences.length_S)
     length_N = np.repeat(sequences.length_S, sequences.length_S)
     place_N = np.arange(len(offset_N)) - offset_N
-    kept_N = place_N >= length_N - cap if layout.truncate == "start" else place_N < cap
-    length_S = np.minimum(sequences.length_S, cap)
+    kept_N = place_N >= length_N - most if layout.truncate == "start" else place_N < most
+    length_S = np.minimum(sequences.length_S, most)
     return replace(
         sequences,
         values_NF=sequences.values_NF[kept_N],
+        token_N=None if sequences.token_N is None else sequences.token_N[kept_N],
         split_N=sequences.split_N[kept_N],
         row_N=sequences.row_N[kept_N],
         clock=sequences.clock and sequences.clock.take(kept_N),

@@ -6,7 +6,7 @@ S sequences   N rows
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Assigned:
     """int32 row positions inside each series; empty for labelled sequences."""
     train_N: np.ndarray
     """Whether a row is a training row."""
+
+    def over(self, sequences: Sequences) -> Assigned:
+        """The same splits of the same sequences, whose steps are others."""
+        return replace(self, train_N=np.repeat(self.split_S == TRAIN, sequences.length_S))
 
 
 def by_sequence(
@@ -59,6 +63,37 @@ def by_sequence(
         fold_S[trained] = np.arange(len(trained)) % config.validation.folds
     train_N = np.repeat(split_S == TRAIN, sequences.length_S)
     return Assigned(split_S, fold_S, {}, train_N)
+
+
+def by_position(
+    sequences: Sequences, label_S: np.ndarray, config: DataConfig, seed: int, bad: list[Mistake]
+) -> Assigned:
+    """Cuts one stream: shares are taken from its end, test behind validation behind training.
+
+    A share counts steps, and no sequence is cut in two.
+    """
+    for name, rule in (("validation", config.validation), ("test", config.test)):
+        if isinstance(rule, Folds | Span):
+            bad.append(
+                Mistake(
+                    code="data/stream-split",
+                    rule=f"`data/{name}` of a stream must be files or a share like 0.1",
+                    where=f"data/{name}",
+                    got="folds" if isinstance(rule, Folds) else "a span of time",
+                    fix="Give a share: the end of the training files is held out.",
+                )
+            )
+    split_S = sequences.split_N[sequences.offset_S].copy()
+    train = np.flatnonzero(split_S == TRAIN)
+    behind = np.cumsum(sequences.length_S[train][::-1])[::-1]
+    total, taken = int(behind[0]) if len(train) else 0, 0.0
+    for number, rule in ((TEST, config.test), (VALIDATION, config.validation)):
+        if isinstance(rule, float | int):
+            inside = (behind <= (taken + rule) * total) & (split_S[train] == TRAIN)
+            split_S[train[inside]] = number
+            taken += rule
+    none = np.full(len(split_S), -1, dtype=np.int8)
+    return Assigned(split_S, none, {}, np.repeat(split_S == TRAIN, sequences.length_S))
 
 
 def _stratified(sequences: Sequences, label_S: np.ndarray, seed: int) -> np.ndarray:

@@ -8,25 +8,32 @@ from tuner.data.card import Statistics
 
 
 def fit(
-    values_NF: np.ndarray, train_N: np.ndarray, label_S: np.ndarray, num_classes: int
+    values_NF: np.ndarray,
+    train_N: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    token_counts: np.ndarray | None = None,
 ) -> Statistics:
     """Statistics of training rows.
 
     Args:
         values_NF: all rows, NaN where missing.
         train_N: whether a row is a training row.
-        label_S: labels of the training sequences.
-        num_classes: 0 for series.
+        labels: of the training sequences or steps.
+        num_classes: 0 without labels.
+        token_counts: of the vocabulary; None without text.
     """
     # Column by column: contiguous sums are several times as fast as sums over all columns at once.
-    mean_F, std_F, low_F, high_F = zip(*(_facts(x_N[train_N]) for x_N in values_NF.T), strict=True)
-    counts = np.bincount(label_S, minlength=num_classes) if num_classes else np.zeros(0, int)
+    facts = [_facts(x_N[train_N]) for x_N in values_NF.T]
+    mean_F, std_F, low_F, high_F = zip(*facts, strict=True) if facts else ((), (), (), ())
+    counts = np.bincount(labels, minlength=num_classes) if num_classes else np.zeros(0, int)
     return Statistics(
         mean=mean_F,
         std=std_F,
         minimum=low_F,
         maximum=high_F,
         class_counts=tuple(counts.tolist()),
+        token_counts=() if token_counts is None else tuple(token_counts.tolist()),
     )
 
 

@@ -57,6 +57,12 @@ class Steps:
     """int32: steps of each sequence, at least 1."""
     label_S: np.ndarray
     """int32: place in the card's labels; -1 without one."""
+    token_N: np.ndarray | None = None
+    """int32: place in `forms`; None where features are read."""
+    tag_N: np.ndarray | None = None
+    """int32: each step's place in the card's labels, -1 without one; None without tags."""
+    forms: Sequence[str] = ()
+    """Every token as it is written: those of the vocabulary in its order, then others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,13 +96,22 @@ class Store(Steps):
         columns = {n: sequences.column(n) for n in sequences.schema.names}
         arrays = {n: c.to_numpy(zero_copy_only=True) for n, c in columns.items() if n != "id"}
         names = steps.schema.names
+        values = _matrix(steps.column("values")) if "values" in names else None
+
+        def each(name: str) -> np.ndarray | None:
+            """A column with a number for each step."""
+            return steps.column(name).to_numpy(zero_copy_only=True) if name in names else None
+
         return cls(
-            values_NF=_matrix(steps.column("values")),
+            values_NF=np.empty((len(steps), 0), np.float32) if values is None else values,
             observed_NF=_matrix(steps.column("observed")) if "observed" in names else None,
             ids=Ids(columns["id"]),
             offset_S=arrays["offset"],
             length_S=arrays["length"],
             label_S=arrays["label"],
+            token_N=each("token"),
+            tag_N=each("tag"),
+            forms=(*card.vocabulary, *card.unseen),
             split_S=arrays["split"],
             fold_S=arrays["fold"],
             bounds={name: arrays[name] for name in BOUNDS if name in arrays},

@@ -6,6 +6,7 @@ Opening one needs neither torch nor the code of the model, and reads nothing tha
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from tuner.export.contents import (
 )
 from tuner.export.integrity import altered, check_graph, read_plain, read_weights, sha256
 from tuner.export.session import open_session
+from tuner.tasks._base import Outputs
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -65,7 +67,7 @@ class Bundle:
             raise BundleError(broken)
         contents = _parse(Contents, folder / CONTENTS, content[CONTENTS])
         about = contents.about
-        wrong = check_graph(folder / GRAPH, content[GRAPH], about.inputs, about.outputs)
+        wrong = check_graph(folder / GRAPH, content[GRAPH], about.signature)
         if read_weights(folder / WEIGHTS, content[WEIGHTS]) != contents.weights:
             rule = f"the weights must have the names, shapes and types in {CONTENTS}"
             wrong.append(altered(folder / WEIGHTS, rule, "others"))
@@ -74,29 +76,60 @@ class Bundle:
         return cls(folder, contents, content[GRAPH])
 
     def session(self, threads: int = 1) -> InferenceSession:
-        """A new onnxruntime session: x [B, T, F] float32, lengths [B] int64 → y [B, O]."""
+        """A new onnxruntime session; what it takes and gives, the signature says."""
         return open_session(self._graph, threads)
 
-    def run(self, x_BTF: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
-        """The network's outputs y_BO; what stands at padded steps does not matter.
+    def run(self, x: np.ndarray, lengths_B: np.ndarray) -> Outputs:
+        """The network's outputs y, with the transitions where there are any.
+
+        What stands at padded steps does not matter. A stream starts afresh.
 
         Raises:
             DataError: `bundle/inputs`, arrays of another shape, or lengths outside 1 … T.
         """
-        inputs = self.contents.about.inputs
-        shape = f"x{list(x_BTF.shape)}, lengths{list(lengths_B.shape)}"
-        if x_BTF.ndim != 3 or x_BTF.shape[2] != inputs or lengths_B.shape != x_BTF.shape[:1]:
-            raise DataError(_wrong_inputs(f"x must be [B, T, {inputs}] and lengths [B]", shape))
+        y, *rest = self._run(x, lengths_B, self.start(len(x)))
+        return (y, rest[0]) if self.contents.about.signature.transitions else y
+
+    def carry(
+        self, x: np.ndarray, lengths_B: np.ndarray, states: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """The outputs of a piece of each stream, and the states that the next piece goes on from.
+
+        Raises:
+            DataError: as for `run`.
+        """
+        y, *states = self._run(x, lengths_B, states)
+        return y, list(states)
+
+    def start(self, num: int) -> list[np.ndarray]:
+        """The states of so many streams before their first step."""
+        states = self.contents.about.signature.states
+        return [np.zeros((levels, num, units), np.float32) for levels, units in states]
+
+    def _run(
+        self, x: np.ndarray, lengths_B: np.ndarray, states: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        wants = self.contents.about.signature
+        shape = f"x{list(x.shape)}, lengths{list(lengths_B.shape)}"
+        if x.ndim != 3 or x.shape[2] != wants.inputs or lengths_B.shape != x.shape[:1]:
+            rule = f"x must be [B, T, {wants.inputs}] and lengths [B]"
+            raise DataError(_wrong_inputs(rule, shape))
         if len(lengths_B) == 0:
-            return np.empty((0, self.contents.about.outputs), dtype=np.float32)
+            empty = (0, x.shape[1], wants.outputs) if wants.per_step else (0, wants.outputs)
+            return [np.empty(empty, dtype=np.float32)]
         shortest, longest = int(lengths_B.min()), int(lengths_B.max())
-        if shortest < 1 or longest > x_BTF.shape[1]:
-            rule = f"lengths must be in 1 … {x_BTF.shape[1]}"
+        if shortest < 1 or longest > x.shape[1]:
+            rule = f"lengths must be in 1 … {x.shape[1]}"
             raise DataError(_wrong_inputs(rule, f"{shortest} … {longest}"))
-        arrays = {"x": x_BTF.astype(np.float32), "lengths": lengths_B.astype(np.int64)}
-        (y_BO,) = self._single_threaded.run(None, arrays)
-        outputs_BO: np.ndarray = y_BO
-        return outputs_BO
+        kind = np.int64 if wants.vocabulary else np.float32
+        most = np.array([wants.vocabulary, *[wants.characters] * (wants.inputs - 1)])
+        if wants.vocabulary and not ((x >= 0) & (x < most)).all():
+            rule = f"ids must be below {wants.vocabulary}, of characters {wants.characters}"
+            raise DataError(_wrong_inputs(rule, f"{x.min()} … {x.max()}"))
+        arrays = {"x": x.astype(kind), "lengths": lengths_B.astype(np.int64)}
+        arrays |= {f"state_{i}": state for i, state in enumerate(states)}
+        found: list[np.ndarray] = self._single_threaded.run(None, arrays)
+        return found
 
     @cached_property
     def _single_threaded(self) -> InferenceSession:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from tuner.export.contents import Contents, Score
+from tuner.export.contents import About, Contents, Score
 
 
 def card(contents: Contents) -> str:
@@ -17,17 +17,21 @@ def card(contents: Contents) -> str:
     about = contents.about
     sections = [
         f"# {_plain(about.name)}, trial {about.trial}",
-        f"A recurrent network for {_plain(about.task.name)}: sequences of {about.inputs} features "
-        f"per step in, {about.outputs} numbers per sequence out.",
+        f"A recurrent network for {_plain(about.task.name)}: sequences of {_reads(about)} "
+        f"per step in, {about.signature.outputs} numbers per "
+        f"{'step' if about.signature.per_step else 'sequence'} out.",
         "## Scores",
         _scores(about.scores),
         "Measured as the sweep measured every trial. The baseline is the naive model that a "
         "network has to beat, on the same validation data.",
         "## Use",
         USE,
-        "The same graph runs in any ONNX runtime: `x` [batch, time, features] float32, padded on "
-        "the right with anything, and `lengths` [batch] int64 give `y`. What turns a raw file "
-        "into `x`, and `y` into an answer, stands under `preprocessing` in bundle.json.",
+        "The same graph runs in any ONNX runtime: `x` [batch, time, "
+        + ("ids] int64" if about.signature.vocabulary else "features] float32")
+        + ", padded on the right with anything valid, and `lengths` [batch] int64 give `y`. What "
+        "turns a raw file into `x`, and `y` into an answer, stands under `preprocessing` in "
+        "bundle.json.",
+        _more(about),
         "## Parameters",
         _table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
         "## Task",
@@ -45,6 +49,27 @@ from tuner.export.bundle import Bundle
 
 y = Bundle.open("this folder").run(x, lengths)
 ```"""
+
+
+def _reads(about: About) -> str:
+    if not about.signature.vocabulary:
+        return f"{about.signature.inputs} features"
+    return "one token" + (" and its characters" if about.signature.characters else "")
+
+
+def _more(about: About) -> str:
+    """What else the graph takes and gives."""
+    if about.signature.transitions:
+        return (
+            "`transitions` [tags + 2, tags] score tags that follow one another, the start and the "
+            "end last; the best path through both is the answer."
+        )
+    if about.signature.states:
+        return (
+            "A stream goes on from piece to piece: `state_0` and so on start as zeros, and "
+            "`next_0` and so on are what the next piece is given."
+        )
+    return ""
 
 
 def _scores(scores: Sequence[Score]) -> str:

@@ -39,6 +39,30 @@ class Score(Config):
     """The naive model's score on the validation data."""
 
 
+class Signature(Config):
+    """What the graph takes and gives; B sequences, T steps.
+
+    `x` is [B, T, inputs], `lengths` [B] int64, and `y` [B, outputs] or [B, T, outputs].
+    """
+
+    inputs: int = Field(ge=1)
+    """Features per step, float32; or ids per step, int64: the token's, then its characters'."""
+    outputs: int = Field(ge=1)
+    """Numbers per sequence, or per step."""
+    vocabulary: int = Field(default=0, ge=0)
+    """Ids of tokens; 0 where features are read."""
+    characters: int = Field(default=0, ge=0)
+    """Ids of characters; 0 where none are read."""
+    per_step: bool = False
+    """Whether each step has an output."""
+    transitions: bool = False
+    """Whether a second output, `transitions` [outputs + 2, outputs], scores tags that follow one
+    another: from tag to tag, from the start, to the end."""
+    states: tuple[tuple[int, int], ...] = ()
+    """Of each state that a stream hands on, its levels L and units H: inputs `state_0` [L, B, H]
+    and so on, zeros at the start, and outputs `next_0` and so on."""
+
+
 class About(Config):
     """All that is known of an exported model, as its maker hands it over."""
 
@@ -49,10 +73,7 @@ class About(Config):
     task: TaskUsed
     parameters: dict[str, JsonValue]
     """The trial's configuration: `model/hidden_size` and so on."""
-    inputs: int = Field(ge=1)
-    """Features per step."""
-    outputs: int = Field(ge=1)
-    """Numbers per sequence."""
+    signature: Signature
     preprocessing: dict[str, JsonValue]
     """From a raw file to x_BTF and from y_BO to an answer: layout, features, scaling, labels …"""
     scores: tuple[Score, ...] = ()

@@ -20,6 +20,8 @@ from tuner.export.contents import GRAPH, MANIFEST, WEIGHTS, Weight
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from tuner.export.contents import Signature
+
 MAX_BYTES = {MANIFEST: 1 << 16, GRAPH: 1 << 31, WEIGHTS: 1 << 33}
 """Caps on what is read into memory; protobuf itself ends at 2 GiB."""
 MAX_TEXT_BYTES = 1 << 26
@@ -125,7 +127,7 @@ def read_weights(path: Path, content: bytes) -> dict[str, Weight]:
     }
 
 
-def check_graph(path: Path, content: bytes, inputs: int, outputs: int) -> list[Mistake]:
+def check_graph(path: Path, content: bytes, signature: Signature) -> list[Mistake]:
     """What is wrong with a graph: external data, broken structure, other inputs or outputs."""
     import onnx
     from google.protobuf.message import DecodeError
@@ -143,11 +145,24 @@ def check_graph(path: Path, content: bytes, inputs: int, outputs: int) -> list[M
     except onnx.checker.ValidationError as error:
         return [altered(path, "the graph must be valid ONNX", str(error).partition("\n")[0])]
     found = [*map(_signature, model.graph.input), *map(_signature, model.graph.output)]
-    expected = [f"x[_, _, {inputs}]", "lengths[_]", f"y[_, {outputs}]"]
-    if found != expected:
-        rule = f"the graph must map {expected[0]}, {expected[1]} to {expected[2]}"
+    takes, gives = expected_of(signature)
+    if found != [*takes, *gives]:
+        rule = f"the graph must map {', '.join(takes)} to {', '.join(gives)}"
         return [altered(path, rule, ", ".join(found) or "no inputs")]
     return []
+
+
+def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
+    """Names and shapes of a graph's inputs and outputs."""
+    outputs = signature.outputs
+    takes = [f"x[_, _, {signature.inputs}]", "lengths[_]"]
+    gives = [f"y[_, _, {outputs}]" if signature.per_step else f"y[_, {outputs}]"]
+    if signature.transitions:
+        gives.append(f"transitions[{outputs + 2}, {outputs}]")
+    for number, (levels, units) in enumerate(signature.states):
+        takes.append(f"state_{number}[{levels}, _, {units}]")
+        gives.append(f"next_{number}[{levels}, _, {units}]")
+    return takes, gives
 
 
 def _signature(value: Message) -> str:

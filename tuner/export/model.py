@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
+from torch import nn
 
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import CommandError, ExportMismatch, Mistake
 from tuner.export.bundle import Bundle
-from tuner.export.contents import About, Score, TaskUsed
+from tuner.export.contents import About, Score, Signature, TaskUsed
 from tuner.export.write import write
+from tuner.models.shape import Shape
 from tuner.results.leaderboard import Leaderboard, Row
-from tuner.tasks._base import Task
+from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.finish import finish
 from tuner.training.fit import build_module
 from tuner.training.rank import Rank
@@ -53,8 +54,7 @@ def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
     module.load_state_dict(best.tensors)
 
     # A refit has seen every fold, so no rows are left on which the leaderboard's value stands.
-    split = "train" if refit_epochs else "validation"
-    rows = task.rows(store, split, None)  # type: ignore[arg-type]
+    split: Split = "train" if refit_epochs else "validation"
     if refit_epochs:
         expected = rank.evaluate("train")[sweep.spec.metric]
     else:
@@ -62,7 +62,7 @@ def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
         expected = row.value
 
     def prove(bundle: Bundle) -> None:
-        value = _score(bundle, task, store, rows)[sweep.spec.metric]
+        value = _score(bundle, task, store, split)[sweep.spec.metric]
         if not abs(value - expected) <= TOLERANCE * max(1.0, abs(expected)):
             raise ExportMismatch(
                 f"an exported model must give the network's {sweep.spec.metric} on the {split} "
@@ -70,14 +70,15 @@ def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
                 "with the sweep's folder. [export/mismatch]"
             )
 
-    bundle = write(
-        to, module, _about(sweep, row, task, config, store), _real(task, store, rows), prove
-    )
+    batch = task.batch(store, task.rows(store, split, None)[:_ROWS])
+    real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+    about = _about(sweep, row, task, config, store, signature_of(module, real[0], task.shape))
+    bundle = write(to, module, about, [real], prove)
     return (
         f"{bundle.folder}: trial {row.number}, {sweep.spec.metric} {row.value:.6g} on validation "
         f"data; the graph equals the network within {bundle.contents.difference:.1e} on "
         f"{bundle.contents.batches} batches and gives {sweep.spec.metric} {expected:.6g} on the "
-        f"{len(rows)} {split} rows"
+        f"{len(task.rows(store, split, None))} {split} rows"
     )
 
 
@@ -115,7 +116,14 @@ def _refused(code: str, rule: str, board: Leaderboard, got: str, fix: str) -> Co
     return CommandError(Mistake(code=f"export/{code}", rule=rule, where=where, got=got, fix=fix))
 
 
-def _about(sweep: Sweep, row: Row, task: Task, config: TrialConfig, store: Store) -> About:
+def _about(
+    sweep: Sweep,
+    row: Row,
+    task: Task,
+    config: TrialConfig,
+    store: Store,
+    signature: Signature,
+) -> About:
     options = {k: v for k, v in sweep.spec.task.items() if k != "name"}
     naive = _json(sweep.folder / "baselines.json").get("validation", {})
     baseline: dict[str, float] = next(iter(naive.values()), {})
@@ -125,8 +133,7 @@ def _about(sweep: Sweep, row: Row, task: Task, config: TrialConfig, store: Store
         trial=row.number,
         task=TaskUsed(name=sweep.spec.task["name"], options=options),
         parameters=config.to_values(),
-        inputs=task.num_inputs,
-        outputs=task.num_outputs,
+        signature=signature,
         preprocessing=_as_json(
             {
                 "layout": store.card.layout.to_json(),
@@ -158,23 +165,51 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _pieces(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
+    """What the network's graph will take and give, as a real batch shows."""
+    with torch.no_grad():
+        outputs = module(x[:1], torch.ones(1, dtype=torch.int64))
+    rest = outputs[1] if isinstance(outputs, tuple) else []
+    transitions = isinstance(rest, torch.Tensor)
+    return Signature(
+        inputs=x.shape[2],
+        outputs=shape.outputs,
+        vocabulary=shape.vocabulary,
+        characters=shape.characters,
+        per_step=shape.per_step,
+        transitions=transitions,
+        states=() if transitions else tuple((t.shape[0], t.shape[2]) for t in rest),
+    )
 
 
-def _real(task: Task, store: Store, rows: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    batch = task.batch(store, rows[:_ROWS])
-    return [(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))]
-
-
-def _score(bundle: Bundle, task: Task, store: Store, rows: np.ndarray) -> dict[str, float]:
+def _score(bundle: Bundle, task: Task, store: Store, split: Split) -> dict[str, float]:
     """The task's metrics of what the graph says."""
     total: torch.Tensor | None = None
-    for piece in _pieces(rows):
-        batch = task.batch(store, piece)
-        outputs = torch.from_numpy(bundle.run(batch.inputs, batch.lengths))
-        sums = task.statistics(outputs, batch.to_torch("cpu"))
+    for batch, outputs in _runs(bundle, task, store, split):
+        tensors = (
+            tuple(map(torch.from_numpy, outputs))
+            if isinstance(outputs, tuple)
+            else torch.from_numpy(outputs)
+        )
+        sums = task.statistics(tensors, batch.to_torch("cpu"))
         total = sums if total is None else total + sums
     assert total is not None
     return task.metrics(total.tolist())
+
+
+def _runs(
+    bundle: Bundle, task: Task, store: Store, split: Split
+) -> Iterator[tuple[Batch, Outputs]]:
+    """All rows of a split, as the graph answers them; a stream piece by piece."""
+    if task.window:
+        streams = task.num_streams(store, split)
+        states = bundle.start(streams)
+        for rows in task.streams(store, split, None, streams):
+            batch = task.batch(store, rows)
+            outputs, states = bundle.carry(batch.inputs, batch.lengths, states)
+            yield batch, outputs
+        return
+    rows = task.rows(store, split, None)
+    for start in range(0, len(rows), _ROWS):
+        batch = task.batch(store, rows[start : start + _ROWS])
+        yield batch, bundle.run(batch.inputs, batch.lengths)

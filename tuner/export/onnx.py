@@ -18,14 +18,15 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined]
 from torch.onnx.errors import OnnxExporterError
 
 from tuner.errors import InputError, Mistake
+from tuner.export.contents import Signature
 
 OPSET = 17
 TRACED = (2, 5)
 """Batch size and steps of the traced example."""
 
 
-def to_onnx(module: nn.Module, inputs: int, path: Path) -> list[str]:
-    """Writes the graph (x [B, T, F] float32, lengths [B] int64) → y [B, O] float32.
+def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
+    """Writes the graph of a network, with the inputs and outputs of its signature.
 
     `module` lies on the CPU in evaluation mode.
 
@@ -38,10 +39,15 @@ def to_onnx(module: nn.Module, inputs: int, path: Path) -> list[str]:
     """
     assert not module.training, "a graph of a network in training mode"
     num_sequences, num_steps = TRACED
+    kind = torch.int64 if signature.vocabulary else torch.float32
+    states = [torch.zeros(levels, num_sequences, units) for levels, units in signature.states]
     example = (
-        torch.zeros(num_sequences, num_steps, inputs),
+        torch.zeros(num_sequences, num_steps, signature.inputs, dtype=kind),
         torch.arange(num_steps, num_steps - num_sequences, -1),
+        *([states] if states else []),
     )
+    numbers = range(len(states))
+    moves = {0: "batch", 1: "time"}
     try:
         with _warnings() as told:
             torch.onnx.export(
@@ -50,12 +56,17 @@ def to_onnx(module: nn.Module, inputs: int, path: Path) -> list[str]:
                 path,
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=["x", "lengths"],
-                output_names=["y"],
+                input_names=["x", "lengths", *(f"state_{i}" for i in numbers)],
+                output_names=[
+                    "y",
+                    *(["transitions"] if signature.transitions else []),
+                    *(f"next_{i}" for i in numbers),
+                ],
                 dynamic_axes={
-                    "x": {0: "batch", 1: "time"},
+                    "x": moves,
                     "lengths": {0: "batch"},
-                    "y": {0: "batch"},
+                    "y": moves if signature.per_step else {0: "batch"},
+                    **{f"{name}_{i}": {1: "batch"} for i in numbers for name in ("state", "next")},
                 },
             )
     except OnnxExporterError as error:

@@ -10,34 +10,47 @@ import torch
 from torch import Tensor, nn
 
 from tuner.errors import ExportMismatch
+from tuner.export.contents import Signature
 from tuner.export.session import open_session
 
 TOLERANCE = 1e-5
 """Of |graph - network| / max(1, |network|)."""
 
 Batch = tuple[Tensor, Tensor]
-"""x_BTF and lengths_B, on the CPU."""
+"""x and lengths_B, on the CPU."""
 
 
-def untraced_batches(inputs: int) -> list[Batch]:
+def untraced_batches(signature: Signature) -> list[Batch]:
     """Padded batches of sizes and lengths that the exporter has never seen."""
     generator = torch.Generator().manual_seed(0)
     batches = []
     for num_sequences, num_steps in ((1, 1), (1, 9), (3, 4), (7, 13)):
-        x_BTF = torch.randn(num_sequences, num_steps, inputs, generator=generator)
+        shape = (num_sequences, num_steps, signature.inputs)
+        if signature.vocabulary:
+            x = torch.randint(0, signature.vocabulary, shape, generator=generator)
+            x[..., 1:] = x[..., 1:] % max(signature.characters, 1)
+        else:
+            x = torch.randn(*shape, generator=generator)
         lengths_B = torch.randint(1, num_steps + 1, (num_sequences,), generator=generator)
         lengths_B[0] = num_steps
-        batches.append((x_BTF, lengths_B))
+        if signature.states:
+            # What goes on is not padded.
+            lengths_B[:] = num_steps
+        batches.append((x, lengths_B))
     return batches
 
 
 def verify(
-    module: nn.Module, graph: Path, batches: Iterable[Batch], suspects: Sequence[str] = ()
+    module: nn.Module,
+    signature: Signature,
+    graph: Path,
+    batches: Iterable[Batch],
+    suspects: Sequence[str] = (),
 ) -> float:
     """The largest difference between the graph and the network, relative above 1.
 
-    `module` lies on the CPU in evaluation mode; `suspects` are lines of its code that may be to
-    blame.
+    States of streams are compared as well, from made ones. `module` lies on the CPU in evaluation
+    mode; `suspects` are lines of its code that may be to blame.
 
     Raises:
         ExportMismatch: above 1e-5 anywhere, another shape, a number that is not finite, or a graph
@@ -45,21 +58,35 @@ def verify(
     """
     assert not module.training, "a comparison with a network in training mode"
     session = open_session(graph.read_bytes())
+    generator = torch.Generator().manual_seed(1)
     worst = 0.0
-    for x_BTF, lengths_B in batches:
+    for x, lengths_B in batches:
+        states = [
+            torch.randn(levels, len(x), units, generator=generator)
+            for levels, units in signature.states
+        ]
         with torch.no_grad():
-            network_BO = module(x_BTF, lengths_B).numpy()
+            expected = _flat(module(x, lengths_B, states) if states else module(x, lengths_B))
+        arrays = {"x": x.numpy(), "lengths": lengths_B.numpy()}
+        arrays |= {f"state_{i}": state.numpy() for i, state in enumerate(states)}
         try:
-            (graph_BO,) = session.run(None, {"x": x_BTF.numpy(), "lengths": lengths_B.numpy()})
+            found = session.run(None, arrays)
         except Exception as error:  # onnxruntime has no exception of its own to catch
             said = str(error).strip().partition("Status Message: ")[2] or str(error)
-            raise _mismatch(x_BTF, f"the error {said!r}", suspects) from error
-        difference = _difference(graph_BO, network_BO)
+            raise _mismatch(x, f"the error {said!r}", suspects) from error
+        pairs = zip(found, expected, strict=True)
+        difference = max(_difference(graph, network) for graph, network in pairs)
         # Not `>`: a NaN is a mismatch too.
         if not difference <= TOLERANCE:
-            raise _mismatch(x_BTF, f"a difference of {difference:g}", suspects)
+            raise _mismatch(x, f"a difference of {difference:g}", suspects)
         worst = max(worst, difference)
     return worst
+
+
+def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.ndarray]:
+    """The network's outputs in the order of the graph's."""
+    y, rest = outputs if isinstance(outputs, tuple) else (outputs, [])
+    return [tensor.numpy() for tensor in (y, *([rest] if isinstance(rest, Tensor) else rest))]
 
 
 def _mismatch(x_BTF: Tensor, got: str, suspects: Sequence[str]) -> ExportMismatch:

@@ -114,12 +114,12 @@ def _fill(made: Path, module: nn.Module, about: About, batches: Sequence[Batch])
 
     module = copy.deepcopy(module).cpu().float().eval()
     save_model(module, str(made / WEIGHTS))
-    suspects = to_onnx(module, about.inputs, made / GRAPH)
-    compared = [*untraced_batches(about.inputs), *batches]
+    suspects = to_onnx(module, about.signature, made / GRAPH)
+    compared = [*untraced_batches(about.signature), *batches]
     contents = Contents(
         about=about,
         weights=read_weights(made / WEIGHTS, read_plain(made, WEIGHTS)),
-        difference=verify(module, made / GRAPH, compared, suspects),
+        difference=verify(module, about.signature, made / GRAPH, compared, suspects),
         batches=len(compared),
         made_with={library: version(library) for library in LIBRARIES},
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tuner.data.card import Statistics
+from tuner.models.shape import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from tuner.data.store import Steps, Store
 
 Split = Literal["train", "validation", "test"]
+
+Outputs = Any
+"""Of a network: y_BO or y_BTO; with a CRF the pair of y_BTO and its transitions. Tensors, or arrays
+where a graph has answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,10 @@ class Facts:
     features: tuple[str, ...]
     target_channels: tuple[int, ...]
     labels: tuple[str, ...]
+    vocabulary: tuple[str, ...]
+    """Tokens of the training rows, frequent ones first; empty where features are read."""
+    tokens: str
+    """How texts were cut into tokens."""
     statistics: Statistics
     step_seconds: float | None
 
@@ -75,6 +84,8 @@ class Facts:
             features=tuple(data["features"]),
             target_channels=tuple(data["target_channels"]),
             labels=tuple(data["labels"]),
+            vocabulary=tuple(data["vocabulary"]),
+            tokens=data["tokens"],
             statistics=Statistics.from_json(data["statistics"]),
             step_seconds=data["step_seconds"],
         )
@@ -87,11 +98,36 @@ class Task(ABC):
     that prediction from a bundle takes the same path as training without importing torch.
     """
 
+    TIMED: frozenset[str] = frozenset({"inputs"})
+    """Arrays of a batch whose second dimension is time."""
+
     facts: Facts
     num_inputs: int
-    """Features per input step of the model."""
+    """Features per input step of the model; 0 where it reads tokens."""
     num_outputs: int
-    """Numbers per output row of the model."""
+    """Numbers per output row, or output step, of the model."""
+    vocabulary: int = 0
+    """Ids of tokens that the model reads; 0 where it reads features."""
+    characters: int = 0
+    """Ids of characters that it reads of each token; 0 where it reads none."""
+    per_step: bool = False
+    """Whether each step has an output, or each sequence one."""
+    window: int = 0
+    """Steps that a batch of a stream advances, where each row of a batch goes on with what that
+    row of the batch before ended with, and the model hands its state on; 0 for rows that stand by
+    themselves."""
+
+    @property
+    def shape(self) -> Shape:
+        """What a network is to read and to give."""
+        return Shape(
+            inputs=self.num_inputs,
+            outputs=self.num_outputs,
+            per_step=self.per_step,
+            vocabulary=self.vocabulary,
+            characters=self.characters,
+            carries=self.window > 0,
+        )
 
     @abstractmethod
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
@@ -105,17 +141,26 @@ class Task(ABC):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         """Valid elements of the loss in some rows, without cutting their inputs."""
 
+    def streams(self, store: Store, split: Split, fold: int | None, num: int) -> np.ndarray:
+        """The rows of a split as `num` streams, rows_TB…: each batch of B rows goes on with the
+        batch before. For tasks with a `window` only."""
+        raise NotImplementedError
+
+    def num_streams(self, store: Store, split: Split) -> int:
+        """In how many streams a split is scored, whatever the trial; with a `window` only."""
+        raise NotImplementedError
+
     def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
         """Input steps of each row, by which rows of like length are batched together; None where
         all rows are as long."""
         return None
 
     @abstractmethod
-    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The sum of the training loss over the valid elements of a torch batch."""
 
     @abstractmethod
-    def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Sums from which `metrics` are computed, float64, one dimension; added over batches."""
 
     @abstractmethod
@@ -138,7 +183,7 @@ class Task(ABC):
 
     @abstractmethod
     def decode(
-        self, steps: Steps, rows: np.ndarray, outputs: np.ndarray, batch: Batch
+        self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
         """Columns of predictions in the user's own units and names."""
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
-from tuner.tasks._base import Batch, Facts, Split, Task, scaled
+from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
+from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,11 +32,7 @@ class Config(PartConfig):
     name: Literal["classification"] = "classification"
 
 
-class InputConfig(PartConfig):
-    """How a sequence becomes an input."""
-
-    scaling: Literal["standard", "minmax", "none"] = "standard"
-    """Per feature, fitted on the training rows: to mean 0 and deviation 1, to [0, 1], or as is."""
+InputConfig = SequenceInputs
 
 
 def data(options: Config) -> TaskData:
@@ -43,7 +40,7 @@ def data(options: Config) -> TaskData:
     return TaskData(kind="sequence", horizon=0)
 
 
-def create(options: Config, inputs: InputConfig, facts: Facts) -> Task:
+def create(options: Config, inputs: SequenceInputs, facts: Facts) -> Task:
     """Makes the task for one data set."""
     return Classification(inputs, facts)
 
@@ -51,31 +48,20 @@ def create(options: Config, inputs: InputConfig, facts: Facts) -> Task:
 class Classification(Task):
     """Cross-entropy over classes; every metric comes from one confusion matrix."""
 
-    def __init__(self, inputs: InputConfig, facts: Facts) -> None:
+    def __init__(self, inputs: SequenceInputs, facts: Facts) -> None:
         self.inputs, self.facts = inputs, facts
-        self.num_inputs = len(facts.features)
+        self.reader = Reader(inputs, facts)
+        self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
+        self.characters = self.reader.characters
         self.num_outputs = len(facts.labels)
 
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
-        number = ("train", "validation", "test").index(split)
-        if fold is None or split == "test":
-            chosen = store.split_S == number
-        elif split == "validation":
-            chosen = store.fold_S == fold
-        else:
-            chosen = (store.split_S == 0) & (store.fold_S != fold)
-        return np.flatnonzero(chosen)
+        return sequences_of(store, split, fold)
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
-        lengths_B = steps.length_S[rows].astype(np.int64)
-        times_T = np.arange(lengths_B.max(initial=1))
-        valid_BT = times_T < lengths_B[:, None]
-        index_BT = np.where(valid_BT, steps.offset_S[rows][:, None] + times_T, 0)
-        x_BTF = scaled(steps.values_NF[index_BT], self.facts.statistics, self.inputs.scaling)
-        # A missing value that the policy left open becomes the training mean.
-        x_BTF = np.where(valid_BT[..., None] & np.isfinite(x_BTF), x_BTF, np.float32(0))
+        inputs, lengths_B, _ = self.reader.cut(steps, rows)
         return Batch(
-            inputs=np.ascontiguousarray(x_BTF, dtype=np.float32),
+            inputs=inputs,
             lengths=lengths_B,
             targets=steps.label_S[rows].astype(np.int64),
             weights=np.ones(len(rows), dtype=np.float32),
@@ -88,14 +74,14 @@ class Classification(Task):
         lengths_R: np.ndarray = steps.length_S[rows]
         return lengths_R
 
-    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         from torch.nn.functional import cross_entropy
 
         loss_B = cross_entropy(outputs, batch.targets, reduction="none")
         total: Tensor = loss_B @ batch.weights
         return total
 
-    def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
 
         classes = self.num_outputs
@@ -142,7 +128,7 @@ class Classification(Task):
         return bool((steps.label_S >= 0).all())
 
     def decode(
-        self, steps: Steps, rows: np.ndarray, outputs: np.ndarray, batch: Batch
+        self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
         """Label and the probability of each class."""
         exponents_BC = np.exp(outputs - outputs.max(axis=1, keepdims=True))

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
-from tuner.tasks._base import Batch, Facts, Split, Task, scaled
+from tuner.tasks._base import Batch, Facts, Outputs, Split, Task, scaled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,12 +127,12 @@ class Forecasting(Task):
             return len(rows) * self.horizon * len(self.targets)
         return int(self._future(steps, rows)[1].sum())
 
-    def loss(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         error_BHC = self._forecast(outputs, batch) - batch.targets
         total: Tensor = (error_BHC.square() * batch.weights).sum()
         return total
 
-    def statistics(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
 
         forecast_BHC = self._forecast(outputs, batch)
@@ -170,7 +170,7 @@ class Forecasting(Task):
         return rows
 
     def decode(
-        self, steps: Steps, rows: np.ndarray, outputs: np.ndarray, batch: Batch
+        self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
         """One line per step ahead, channels beside each other, in the data's own units."""
         num_rows, num_channels = len(rows), len(self.targets)

@@ -11,6 +11,7 @@ import torch
 
 from tuner.data.store import Store
 from tuner.tasks._base import Batch, Task
+from tuner.training.ranks import Ranks
 
 RESIDENT_BYTES = 64 * 2**20
 """Largest set of rows that a lane keeps as tensors of its own; larger ones stay in the one mapped
@@ -23,9 +24,16 @@ _CHUNK = 512
 class Batches:
     """Some rows of a task, taken by their places 0 … len - 1."""
 
-    def __init__(self, task: Task, store: Store, rows: np.ndarray, device: str) -> None:
+    def __init__(
+        self, task: Task, store: Store, rows: np.ndarray, device: str, streams: int = 0
+    ) -> None:
+        """
+        Args:
+            streams: how many rows form a batch that the next batch goes on with; 0 where rows stand
+                by themselves.
+        """
         self._task, self._store, self._device = task, store, device
-        self.rows = rows
+        self.rows, self.streams = rows, streams
         self.lengths_R = task.lengths(store, rows)
         """Steps of each row; None where all rows are as long."""
         if self.lengths_R is not None and (self.lengths_R == self.lengths_R[:1]).all():
@@ -40,11 +48,28 @@ class Batches:
             self._same = {
                 name
                 for name, array in vars(whole).items()
-                if array is None or name != "inputs" and (array == array.flat[0]).all()
+                if array is None or name not in task.TIMED and (array == array.flat[0]).all()
             }
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def first(self, num: int) -> Batches:
+        """About so many rows, the first ones; of streams whole batches."""
+        if self.streams:
+            num = max(num // self.streams, 1) * self.streams
+        return Batches(self._task, self._store, self.rows[:num], self._device, self.streams)
+
+    def shares(self, ranks: Ranks, size: int) -> list[np.ndarray]:
+        """All places, as one rank's pieces of up to `size` rows: one piece at least.
+
+        Rows of like length come together; a rank's streams go on from piece to piece.
+        """
+        if self.streams:
+            steps = np.arange(len(self)).reshape(-1, self.streams)
+            return [ranks.share(step) for step in steps]
+        mine = self.by_length[ranks.rank :: ranks.size]
+        return np.array_split(mine, range(size, len(mine), size))
 
     @cached_property
     def by_length(self) -> np.ndarray:
@@ -75,7 +100,7 @@ class Batches:
             if name in self._same:
                 chosen[name] = None if tensor is None else tensor[: len(index)]
             else:
-                part = tensor[:, :longest] if name == "inputs" else tensor
+                part = tensor[:, :longest] if name in self._task.TIMED else tensor
                 chosen[name] = part.index_select(0, index)
         return Batch(**chosen)
 
@@ -110,8 +135,9 @@ def _resident(
         for name, array in vars(first).items()
         if array is not None
     }
-    if lengths_R is not None:
-        shapes["inputs"][1] = int(lengths_R.max())
+    longest = first.inputs.shape[1] if lengths_R is None else int(lengths_R.max())
+    for name in task.TIMED:
+        shapes[name][1] = longest
     size = sum(math.prod(shape) * getattr(first, name).itemsize for name, shape in shapes.items())
     if size > RESIDENT_BYTES:
         return None
@@ -122,7 +148,7 @@ def _resident(
         for name, array_R in whole.items():
             part = getattr(piece, name)
             place_R = array_R[start * copies : start * copies + len(part)]
-            if name == "inputs":
+            if name in task.TIMED:
                 place_R = place_R[:, : part.shape[1]]
             place_R[...] = part
     return Batch(**whole)

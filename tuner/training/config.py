@@ -14,6 +14,9 @@ class TrainingConfig(Config):
     """The full budget in passes over the training rows; a schedule's horizon, whatever the rung."""
     batch_size: int = Field(default=32, ge=1)
     """Rows per optimizer step over all ranks together; each rank takes its share."""
+    epoch_share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training rows that one epoch visits, such as 0.25; the next epochs go on with
+    the rest. Scores, rungs and checkpoints then come more often than once in a pass."""
     bucket: int = Field(default=8, ge=0)
     """Batches whose rows are sorted by length together, so that a batch holds little padding;
     0 sorts none. Which rows meet in a batch stays random within such a bucket."""

@@ -20,12 +20,15 @@ from tuner.config import TrialConfig
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.models.build import build
-from tuner.models.shape import Dropouts, Shape
-from tuner.tasks._base import Batch, Task
+from tuner.models.shape import Dropouts
+from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.batches import Batches
 from tuner.training.order import order
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
+
+State = list[torch.Tensor]
+"""What a model hands on from one batch of a stream to the next."""
 
 _CHECK_EVERY = 64
 """Steps between two looks at the loss: a look stops a GPU, and NaN does not heal."""
@@ -48,8 +51,8 @@ class Fit:
     ) -> None:
         self.config, self.task, self.store, self.ranks = config, task, store, ranks
         self.micro_batch = micro_batch
-        self.train = Batches(task, store, task.rows(store, "train", fold), ranks.device)
-        self.validation = Batches(task, store, task.rows(store, "validation", fold), ranks.device)
+        self.fold = fold
+        self.train, self.validation = self.batches("train"), self.batches("validation")
         seed = config.training.seed
         self._stream = [seed, 0 if fold is None else fold + 1]
         self.module = build_module(config, task).to(ranks.device)
@@ -64,10 +67,28 @@ class Fit:
         self.optimizer: torch.optim.Optimizer = self._optimizers.build(
             config.optimizer, self.parameters
         )
-        self.num_steps = math.ceil(len(self.train) / config.training.batch_size)
+        self._all_steps = math.ceil(len(self.train) / config.training.batch_size)
+        self._parts = min(round(1 / config.training.epoch_share), self._all_steps)
+        self.num_steps = math.ceil(self._all_steps / self._parts)
+        self._states: dict[int, State] = {}
+
+    @property
+    def rows_per_epoch(self) -> float:
+        """Training rows that an epoch visits, on average."""
+        return len(self.train) / self._parts
+
+    def batches(self, split: Split) -> Batches:
+        """The rows of a split; of streams as many as a batch has rows, or as a score asks for."""
+        task, store = self.task, self.store
+        if not task.window:
+            return Batches(task, store, task.rows(store, split, self.fold), self.ranks.device)
+        size = self.config.training.batch_size
+        num = size if split == "train" else task.num_streams(store, split)
+        rows_TB = task.streams(store, split, self.fold, num)
+        return Batches(task, store, np.concatenate(rows_TB), self.ranks.device, num)
 
     def epoch(self, number: int, values: list[float]) -> dict[str, float]:
-        """Trains over all training rows once and gives the metrics of training.
+        """Trains over all training rows once, or a share of them, and gives training's metrics.
 
         Args:
             number: of the epoch, from 1; order and masks follow from it, so a resumed trial
@@ -77,26 +98,19 @@ class Fit:
         Raises:
             Diverged: the loss or the weights' norm is not finite.
         """
-        stream = [*self._stream, number]
-        places = order(
-            np.random.default_rng(stream),
-            self.train.lengths_R,
-            len(self.train),
-            self.config.training.batch_size,
-            self.config.training.bucket,
-        )
-        self.ranks.seed(_seed([*stream, self.ranks.rank]))
-        size = self.config.training.batch_size
+        self.ranks.seed(_seed([*self._stream, number, self.ranks.rank]))
         self.model.train()
+        self._states = {}
         losses: list[torch.Tensor] = []
         total, count = 0.0, 0
-        for step in range(self.num_steps):
-            progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
+        steps = self._steps(number)
+        for step, places in enumerate(steps):
+            progress = (number - 1 + step / len(steps)) / self.config.training.epochs
             self._set_rate(progress, values)
-            loss, elements = self.step(places[step * size : (step + 1) * size])
+            loss, elements = self.step(places)
             losses.append(loss)
             count += elements
-            if len(losses) == _CHECK_EVERY or step == self.num_steps - 1:
+            if len(losses) == _CHECK_EVERY or step == len(steps) - 1:
                 total += self._finite_sum(losses, number)
                 losses.clear()
         # Saturated gates keep the loss finite while the weights run away.
@@ -120,7 +134,8 @@ class Fit:
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self._without_reduction():
-                loss = self.task.loss(self.model(batch.inputs, batch.lengths), batch)
+                outputs, state = self._run(self.model, batch, self._states.get(number))
+                loss = self.task.loss(outputs, batch)
                 # DDP takes the mean over ranks; times their number it is the sum over the batch.
                 objective = loss * (self.ranks.size / count)
                 if (
@@ -130,6 +145,7 @@ class Fit:
                     objective = objective + extra
                 objective.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
+            self._states[number] = [tensor.detach() for tensor in state]
         self._clip()
         self._decay()
         self.optimizer.step()
@@ -142,17 +158,40 @@ class Fit:
         that is not finite is NaN.
         """
         self.module.eval()
-        mine = batches.by_length[self.ranks.rank :: self.ranks.size]
         sums: torch.Tensor | None = None
+        state: State | None = None
         with torch.no_grad():
-            for start in range(0, max(len(mine), 1), _EVALUATION_ROWS):
-                batch = batches.take(mine[start : start + _EVALUATION_ROWS])
-                statistics = self.task.statistics(self.module(batch.inputs, batch.lengths), batch)
+            for mine in batches.shares(self.ranks, _EVALUATION_ROWS):
+                batch = batches.take(mine)
+                outputs, state = self._run(self.module, batch, state)
+                statistics = self.task.statistics(outputs, batch)
                 if not len(mine):
                     statistics = torch.zeros_like(statistics)
                 sums = statistics if sums is None else sums + statistics
         assert sums is not None
         return self.task.metrics(self.ranks.add(sums).tolist())
+
+    def _steps(self, number: int) -> list[np.ndarray]:
+        """The global batches of an epoch, as places among the training rows."""
+        training = self.config.training
+        visit, part = divmod(number - 1, self._parts)
+        places = np.arange(len(self.train))
+        if not self.train.streams:
+            chance = np.random.default_rng([*self._stream, visit + 1])
+            places = order(
+                chance, self.train.lengths_R, len(places), training.batch_size, training.bucket
+            )
+        size = training.batch_size
+        batches = np.array_split(places, range(size, len(places), size))
+        mine = np.array_split(np.arange(len(batches)), self._parts)[part]
+        return batches[mine[0] : mine[-1] + 1]
+
+    def _run(self, model: nn.Module, batch: Batch, state: State | None) -> tuple[Outputs, State]:
+        """The outputs of a batch; of a stream, which goes on from a state, the state after it."""
+        if not self.task.window:
+            return model(batch.inputs, batch.lengths), []
+        outputs, after = model(batch.inputs, batch.lengths, state)
+        return outputs, after
 
     def _micro_batches(self, places: np.ndarray) -> list[Batch]:
         """This rank's share in pieces; every rank has as many, so that norms can meet."""
@@ -224,7 +263,7 @@ def build_module(config: TrialConfig, task: Task) -> nn.Module:
         config.model,
         config.initialization,
         Dropouts(dropout=drop.dropout, input_dropout=drop.input_dropout),
-        Shape(inputs=task.num_inputs, outputs=task.num_outputs),
+        task.shape,
         seed=config.training.seed,
     )
 

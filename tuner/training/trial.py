@@ -15,7 +15,6 @@ from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.training import checkpoint
-from tuner.training.batches import Batches
 from tuner.training.fit import Fit, below
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
@@ -101,7 +100,7 @@ class Trial:
         metrics = {name: sum(m[name] for m in per_fit) / len(per_fit) for name in per_fit[0]}
         elapsed = time.perf_counter() - begin
         self.seconds += elapsed
-        metrics["rows_per_second"] = sum(len(fit.train) for fit in self.fits) / elapsed
+        metrics["rows_per_second"] = sum(fit.rows_per_epoch for fit in self.fits) / elapsed
         self.curve.append((self.epoch, metrics))
         if self.refits:
             value = float(self.epoch)
@@ -141,8 +140,7 @@ class Trial:
         if best is not None:
             fit.module.load_state_dict(best.tensors)
         assert split in ("train", "validation", "test")
-        rows = fit.task.rows(self.store, split, None)  # type: ignore[arg-type]
-        return fit.evaluate(Batches(fit.task, self.store, rows, self.ranks.device))
+        return fit.evaluate(fit.batches(split))  # type: ignore[arg-type]
 
     def _one(self, index: int, fit: Fit) -> dict[str, float]:
         history = [values[index] for values in self.values]

@@ -38,8 +38,7 @@ def about(**changes: object) -> About:
         "trial": 7,
         "task": TaskUsed(name="classification"),
         "parameters": {"model/hidden_size": 4},
-        "inputs": 3,
-        "outputs": 2,
+        "signature": {"inputs": 3, "outputs": 2},
         "preprocessing": {"labels": ["a", "b"]},
         "scores": (Score(metric="accuracy", validation=0.9, test=0.8, baseline=0.5),),
     }
@@ -125,7 +124,7 @@ def overlapping(folder: Path) -> None:
 
 def other_inputs(folder: Path) -> None:
     contents = json.loads((folder / CONTENTS).read_text())
-    contents["about"]["inputs"] = 9
+    contents["about"]["signature"]["inputs"] = 9
     (folder / CONTENTS).write_text(json.dumps(contents))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from torch import nn
 
 from tuner import registry
 from tuner.errors import ExportMismatch, InputError
+from tuner.export.contents import Signature
+from tuner.export.integrity import check_graph
+from tuner.export.model import signature_of
 from tuner.export.onnx import to_onnx
 from tuner.export.session import open_session
 from tuner.export.verify import TOLERANCE, untraced_batches, verify
@@ -19,6 +23,8 @@ from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
 from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import Dropouts, Shape
+
+SIGNATURE = Signature(inputs=3, outputs=4)
 
 
 def network(**options: object) -> nn.Module:
@@ -46,16 +52,50 @@ def test_the_graph_equals_the_network(
     cell: str, options: dict[str, object], tmp_path: Path
 ) -> None:
     module = network(cell=cell, **options)
-    to_onnx(module, 3, tmp_path / "model.onnx")
-    batches = untraced_batches(3)
+    to_onnx(module, SIGNATURE, tmp_path / "model.onnx")
+    batches = untraced_batches(SIGNATURE)
     assert {len(lengths) for _, lengths in batches} >= {1, 3, 7}, "other batch sizes"
     assert any((lengths < x.shape[1]).any() for x, lengths in batches), "padded ones"
-    assert verify(module, tmp_path / "model.onnx", batches) <= TOLERANCE
+    assert verify(module, SIGNATURE, tmp_path / "model.onnx", batches) <= TOLERANCE
+
+
+TOKENS = Shape(0, 4, vocabulary=9, per_step=True)
+
+
+@pytest.mark.parametrize("cell", registry.names("cells"))
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        (Shape(0, 4, vocabulary=9), {"directions": 2, "pooling": "attention"}),
+        (Shape(0, 4, vocabulary=9, characters=7, per_step=True), {"directions": 2, "layers": 2}),
+        (replace(TOKENS, crf=True), {"directions": 2}),
+        (replace(TOKENS, carries=True), {"layers": 2}),
+        (Shape(3, 4, per_step=True, carries=True), {"norm": "layer"}),
+    ],
+    ids=["tokens", "characters", "tags", "stream", "frames"],
+)
+def test_the_graph_equals_the_network_whatever_it_reads_and_gives(
+    cell: str, shape: Shape, options: dict[str, object], tmp_path: Path
+) -> None:
+    config = RecurrentConfig.model_validate({"hidden_size": 5, "cell": cell} | options)
+    module = build(config, InitializationConfig(), Dropouts(), shape, seed=1).eval()
+    ids = 1 + 3 * bool(shape.characters)
+    kind = torch.int64 if shape.vocabulary else torch.float32
+    x = torch.ones(2, 3, ids if shape.vocabulary else 3, dtype=kind)
+    signature = signature_of(module, x, shape)
+    assert signature.transitions == shape.crf and bool(signature.states) == shape.carries
+
+    suspects = to_onnx(module, signature, tmp_path / "model.onnx")
+
+    batches = untraced_batches(signature)
+    graph = tmp_path / "model.onnx"
+    assert verify(module, signature, graph, batches, suspects) <= TOLERANCE
+    assert not check_graph(graph, graph.read_bytes(), signature)
 
 
 def test_padding_may_hold_anything(tmp_path: Path) -> None:
     module = network(directions=2, pooling="attention")
-    to_onnx(module, 3, tmp_path / "model.onnx")
+    to_onnx(module, SIGNATURE, tmp_path / "model.onnx")
     session = open_session((tmp_path / "model.onnx").read_bytes())
     x_BTF = np.random.default_rng(0).normal(size=(2, 6, 3)).astype(np.float32)
     lengths_B = np.array([6, 2])
@@ -91,9 +131,9 @@ class FrozenBatch(nn.Module):
 def test_a_graph_that_freezes_a_size_is_a_mismatch(
     tmp_path: Path, module: nn.Module, got: str, line: str
 ) -> None:
-    suspects = to_onnx(module.eval(), 3, tmp_path / "model.onnx")
+    suspects = to_onnx(module.eval(), SIGNATURE, tmp_path / "model.onnx")
     with pytest.raises(ExportMismatch, match="freezes") as raised:
-        verify(module, tmp_path / "model.onnx", untraced_batches(3), suspects)
+        verify(module, SIGNATURE, tmp_path / "model.onnx", untraced_batches(SIGNATURE), suspects)
     assert got in str(raised.value)
     assert f"test_onnx.py line {FIRST_LINE[type(module)]}: {line}" in str(raised.value)
 
@@ -111,5 +151,5 @@ class Unsupported(nn.Module):
 
 def test_an_operation_that_onnx_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="bessel_j0") as raised:
-        to_onnx(Unsupported().eval(), 3, tmp_path / "model.onnx")
+        to_onnx(Unsupported().eval(), SIGNATURE, tmp_path / "model.onnx")
     assert raised.value.mistakes[0].code == "export/unsupported"

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from tuner.data.table import Lines, RawTable
     from tuner.errors import DataError
 
-EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt")
+EXTENSIONS: tuple[str, ...] = (".csv", ".tsv")
 
 _MAX_LISTED = 5
+_NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _OTHER_DELIMITERS = ";\t|,"
 
 
@@ -64,11 +65,12 @@ def read(path: Path, layout: Layout) -> RawTable:
             convert_options=csv.ConvertOptions(
                 column_types=types,
                 strings_can_be_null=True,
-                null_values=["", "NA", "N/A", "NaN", "nan", "null", "NULL"],
+                # In a column of texts, "null" is a word.
+                null_values=[""] if layout.text else _NULLS,
             ),
         )
 
-    meaning = {layout.id, layout.time, layout.label}
+    meaning = {layout.id, layout.time, layout.label, layout.text}
     texts = dict.fromkeys(names, pa.string())
     numbers = {name: pa.string() if name in meaning else pa.float64() for name in names}
     try:

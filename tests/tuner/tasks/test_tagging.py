@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import made
+import numpy as np
+import pytest
+import torch
+from seqeval import metrics as reference
+
+from tuner.config import TrialConfig, make_task
+from tuner.data.store import Store
+from tuner.errors import DataError
+from tuner.tasks._base import Task
+from tuner.tasks.tagging import Tagging
+
+DATA = {"train": "train.conll", "test": 0.2}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("tags")
+    made.tagged_conll(folder / "train.conll")
+    return Store.open(made.prepared(folder, {"name": "tagging"}, DATA))
+
+
+def task_of(store: Store, values: dict[str, Any] | None = None, **options: Any) -> Tagging:
+    task = {"name": "tagging", **options}
+    made_task = make_task(task, TrialConfig.from_values(values or {}, task), store.card, None)
+    assert isinstance(made_task, Tagging)
+    return made_task
+
+
+def random_outputs(task: Task, rows: np.ndarray, store: Store) -> torch.Tensor:
+    steps = int(store.length_S[rows].max())
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(len(rows), steps, task.num_outputs, generator=generator)
+
+
+@pytest.mark.parametrize("scheme", ["given", "bioes"])
+def test_scores_of_spans_agree_with_seqeval(store: Store, scheme: str) -> None:
+    task = task_of(store, scheme=scheme)
+    rows = np.arange(len(store.length_S))
+    batch = task.batch(store, rows)
+    outputs = random_outputs(task, rows, store)
+    # Some spans must be right.
+    outputs += 3 * torch.nn.functional.one_hot(torch.from_numpy(batch.targets), task.num_outputs)
+
+    found = task.metrics(task.statistics(outputs, batch.to_torch("cpu")).tolist())
+
+    columns = task.decode(store, rows, outputs.numpy(), batch)
+    lengths = store.length_S.tolist()
+    said = split(columns["tag"], lengths)
+    assert store.tag_N is not None
+    truth = split([task.facts.labels[t] for t in store.tag_N], lengths)
+    assert found["f1"] == pytest.approx(reference.f1_score(truth, said))
+    assert found["precision"] == pytest.approx(reference.precision_score(truth, said))
+    assert found["recall"] == pytest.approx(reference.recall_score(truth, said))
+    assert 0 < found["f1"] < 1
+
+
+def split(tags: list[str], lengths: list[int]) -> list[list[str]]:
+    ends = np.cumsum(lengths)
+    return [tags[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+
+def test_a_crf_never_says_what_no_scheme_allows(store: Store) -> None:
+    task = task_of(store)
+    rows = np.arange(len(store.length_S))
+    batch = task.batch(store, rows)
+    outputs = random_outputs(task, rows, store).numpy()
+    transitions = np.zeros((task.num_outputs + 2, task.num_outputs), np.float32)
+
+    free = task.decode(store, rows, outputs, batch)["tag"]
+    tags = task.decode(store, rows, (outputs, transitions), batch)["tag"]  # type: ignore[arg-type]
+
+    assert any(bad_pair(store, free)) and not any(bad_pair(store, tags))
+
+
+def bad_pair(store: Store, tags: list[str]) -> list[bool]:
+    from tuner.tasks._spans import may_follow
+
+    return [
+        not may_follow(before, after)
+        for sequence in split(tags, store.length_S.tolist())
+        for before, after in zip(["O", *sequence], sequence, strict=False)
+    ]
+
+
+def test_other_tags_are_scored_one_by_one(store: Store) -> None:
+    task = task_of(store, spans=False)
+    rows = np.arange(len(store.length_S))
+    batch = task.batch(store, rows)
+    outputs = random_outputs(task, rows, store)
+    found = task.metrics(task.statistics(outputs, batch.to_torch("cpu")).tolist())
+    from sklearn.metrics import accuracy_score, f1_score
+
+    valid = batch.weights > 0
+    truth, said = batch.targets[valid], outputs.argmax(-1).numpy()[valid]
+    assert found["accuracy"] == pytest.approx(accuracy_score(truth, said))
+    assert found["f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+
+
+def test_each_token_has_a_most_frequent_tag(store: Store) -> None:
+    found = task_of(store).baselines(store, "validation", None)
+    assert found["most frequent tag"]["f1"] == 0
+    assert found["most frequent tag of each token"]["accuracy"] > 0.5
+
+
+def test_numbers_can_be_tagged_too(tmp_path: Path) -> None:
+    rows = ["id,x,frame"]
+    for s in range(20):
+        rows += [f"s{s},{t % 3 + s / 99},{'quiet' if t % 3 else 'loud'}" for t in range(4 + s % 3)]
+    (tmp_path / "frames.csv").write_text("\n".join(rows))
+    data = {"train": "frames.csv", "id": "id", "target": "frame"}
+    store = Store.open(made.prepared(tmp_path, {"name": "tagging"}, data))
+    task = task_of(store)
+    assert (task.num_inputs, task.vocabulary, task.spans) == (1, 0, False)
+    assert task.baselines(store, "validation", None).keys() == {"most frequent tag"}
+
+
+def test_a_tag_that_training_lacks_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train.conll").write_text("a\tO\nb\tB-x\n\nc\tO\n\nd\tO\n")
+    (tmp_path / "test.conll").write_text("a\tB-y\n")
+    data = {"train": "train.conll", "validation": "test.conll"}
+    with pytest.raises(DataError, match=r"every class of the validation split.*'B-y'"):
+        made.prepared(tmp_path, {"name": "tagging"}, data)
+
+
+def test_texts_cannot_be_cut_where_tokens_have_tags(tmp_path: Path) -> None:
+    made.tagged_conll(tmp_path / "train.conll")
+    data = {"train": "train.conll", "tokens": "character"}
+    with pytest.raises(DataError, match="must be `given` where each token has a tag"):
+        made.prepared(tmp_path, {"name": "tagging"}, data)

@@ -1,0 +1,28 @@
+"""What is to be learned of sequences: a class for each, a tag for each of their steps, or nothing.
+
+N steps   S sequences
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Labels by number, -1 where there is none."""
+
+    names: Sequence[str]
+    """Classes or tags in the order of their numbers; none where nothing is labelled."""
+    label_S: np.ndarray
+    """int32: the class of each sequence."""
+    tag_N: np.ndarray | None = None
+    """int32: the tag of each step; None where sequences have classes, or nothing."""
+
+    def of(self, kept_S: np.ndarray, kept_N: np.ndarray) -> np.ndarray:
+        """The labels of some sequences, whichever kind there is."""
+        labels: np.ndarray = self.label_S[kept_S] if self.tag_N is None else self.tag_N[kept_N]
+        return labels

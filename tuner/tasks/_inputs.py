@@ -1,0 +1,102 @@
+"""What a model reads of sequences: features, scaled, or the ids of tokens and their characters.
+
+B rows   T steps   F features   K ids per step: the token's, then those of its characters
+V forms, each token as it is written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from tuner.data.card import SPLITS
+from tuner.data.vocabulary import FIRST, UNKNOWN
+from tuner.part import Config
+from tuner.tasks._base import Facts, Split, scaled
+
+if TYPE_CHECKING:
+    from tuner.data.store import Steps, Store
+
+
+class SequenceInputs(Config):
+    """How a sequence becomes an input."""
+
+    scaling: Literal["standard", "minmax", "none"] = "standard"
+    """Per feature, fitted on the training rows: to mean 0 and deviation 1, to [0, 1], or as is."""
+    min_count: int = Field(default=1, ge=1)
+    """How often a token must stand in the training rows to be known."""
+    characters: int = Field(default=0, ge=0, le=64)
+    """How many of each token's characters the model reads beside the token; 0 for none."""
+
+
+def sequences_of(store: Store, split: Split, fold: int | None) -> np.ndarray:
+    """The sequences of a split, in the order of the files."""
+    if fold is None or split == "test":
+        return np.flatnonzero(store.split_S == SPLITS.index(split))
+    if split == "validation":
+        return np.flatnonzero(store.fold_S == fold)
+    return np.flatnonzero((store.split_S == 0) & (store.fold_S != fold))
+
+
+class Reader:
+    """Cuts the inputs of some rows."""
+
+    def __init__(self, config: SequenceInputs, facts: Facts) -> None:
+        self._config, self._facts = config, facts
+        self._last: tuple[Sequence[str], np.ndarray] | None = None
+        self._counts_V = np.asarray(facts.statistics.token_counts, dtype=np.int64)
+        self._known = np.flatnonzero(self._counts_V >= config.min_count)
+        letters = sorted({letter for form in facts.vocabulary for letter in form})
+        self._letters = {letter: number for number, letter in enumerate(letters, FIRST)}
+        self.num_inputs = len(facts.features)
+        self.vocabulary = len(self._known) + FIRST if facts.vocabulary else 0
+        self.characters = len(letters) + FIRST if facts.vocabulary and config.characters else 0
+
+    def cut(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The inputs of some sequences, padded on the right: x_BTF float32, or x_BTK int64.
+
+        Returns:
+            The inputs, lengths_B int64, and index_BT: where each step lies among all steps, -1 for
+            padding.
+        """
+        lengths_B = steps.length_S[rows].astype(np.int64)
+        times_T = np.arange(lengths_B.max(initial=1))
+        valid_BT = times_T < lengths_B[:, None]
+        index_BT = np.where(valid_BT, steps.offset_S[rows][:, None] + times_T, -1)
+        if steps.token_N is not None:
+            return self.ids(steps, index_BT), lengths_B, index_BT
+        x_BTF = scaled(steps.values_NF[index_BT], self._facts.statistics, self._config.scaling)
+        # A missing value that the policy left open becomes the training mean.
+        x_BTF = np.where(valid_BT[..., None] & np.isfinite(x_BTF), x_BTF, np.float32(0))
+        return np.ascontiguousarray(x_BTF, dtype=np.float32), lengths_B, index_BT
+
+    def ids(self, steps: Steps, index_BT: np.ndarray) -> np.ndarray:
+        """x_BTK of some steps; 0 where the index is -1."""
+        assert steps.token_N is not None
+        x_BTK: np.ndarray = self._table(steps.forms)[steps.token_N[index_BT]]
+        x_BTK[index_BT < 0] = 0
+        return x_BTK
+
+    def words(self) -> list[str]:
+        """The token of each known id, from the first known one on."""
+        return [self._facts.vocabulary[v] for v in self._known]
+
+    def _table(self, forms: Sequence[str]) -> np.ndarray:
+        """table_VK: the ids of each form, made once for the forms of one preparation.
+
+        Forms begin with the vocabulary of all training rows, of which a fold may lack some.
+        """
+        if self._last is not None and self._last[0] is forms:
+            return self._last[1]
+        most = self._config.characters
+        table_VK = np.zeros((len(forms), 1 + most), dtype=np.int64)
+        table_VK[:, 0] = UNKNOWN
+        table_VK[self._known, 0] = np.arange(len(self._known)) + FIRST
+        for v, form in enumerate(forms if most else ()):
+            letters = [self._letters.get(letter, UNKNOWN) for letter in form[:most]]
+            table_VK[v, 1 : 1 + len(letters)] = letters
+        self._last = forms, table_VK
+        return table_VK
