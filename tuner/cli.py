@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import math
 import os
 import signal
 import sys
@@ -136,6 +137,15 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def _generate(options: argparse.Namespace) -> int:
+    from tuner.generate import generate
+    from tuner.sampling import Sampling
+
+    sampling = Sampling(temperature=options.temperature, top_k=options.top_k, top_p=options.top_p)
+    print(generate(Path(options.model), options.prompt, options.tokens, sampling, options.seed))
+    return 0
+
+
 def _spaces(options: argparse.Namespace) -> int:
     from tuner.results.spaces import describe_all, describe_one
 
@@ -249,6 +259,20 @@ def _parser() -> _Parser:
     predict.add_argument("model", metavar="DIR", help="an exported model")
     predict.add_argument("input", metavar="INPUT", nargs="+", help="files laid out as in training")
     predict.add_argument("--output", type=Path, metavar="FILE", help="a .csv, .jsonl or .parquet")
+    text = command("generate", _generate, "let an exported language model go on with a text")
+    text.add_argument("model", metavar="DIR", help="an exported model")
+    text.add_argument("--prompt", default="", metavar="TEXT", help="what to go on from")
+    text.add_argument("--tokens", type=_count, default=200, metavar="N", help="tokens to draw")
+    text.add_argument(
+        "--temperature", type=_temperature, default=1.0, metavar="T", help="0: the likeliest always"
+    )
+    text.add_argument(
+        "--top-k", type=_number, default=0, metavar="K", help="draw from the K likeliest; 0: all"
+    )
+    text.add_argument(
+        "--top-p", type=_share, default=1.0, metavar="P", help="draw from those that reach share P"
+    )
+    text.add_argument("--seed", type=_number, default=0)
     spaces = command("spaces", _spaces, "the ready-made search spaces, or one in full")
     spaces.add_argument("name", metavar="NAME", nargs="?")
     command("schema", _schema, "the JSON Schema of a spec, for editors")
@@ -290,14 +314,27 @@ def _more(text: str) -> int:
     return _integer(text.removeprefix("+"), 1, 10**9, "a number of further trials such as +20")
 
 
-def _hours(text: str) -> float:
+def _within(text: str, above: float, most: float, what: str) -> float:
     try:
-        hours = float(text)
+        value = float(text)
     except ValueError:
-        hours = 0.0
-    if not 0 < hours < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours above 0")
-    return hours
+        value = math.nan
+    if not above < value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return value
+
+
+def _share(text: str) -> float:
+    return _within(text, 0, 1, "a share above 0, up to 1")
+
+
+def _temperature(text: str) -> float:
+    # Just below 0, so that 0 itself is one.
+    return _within(text, -1e-300, 1e6, "a temperature, 0 or more")
+
+
+def _hours(text: str) -> float:
+    return _within(text, 0, sys.float_info.max, "a number of hours above 0")
 
 
 def _print_mistakes(wrong: InputError) -> None:
