@@ -24,7 +24,7 @@ from tuner.search.config import SearchConfig
 from tuner.spec import SweepSpec
 from tuner.spec_file import ResourcesConfig, SpecFile, TrackingConfig
 
-_SECRET = re.compile(r"(password|passwd|secret|token|api_?key|credential)", re.IGNORECASE)
+_SECRET = re.compile(r"(password|passwd|secret|token$|api_?key|credential)", re.IGNORECASE)
 _HALVING = {"asha", "hyperband"}
 
 
