@@ -14,19 +14,39 @@ from tuner.data.prepare import prepare
 from tuner.training.job import Job
 
 CLASSIFICATION = {"name": "classification"}
+REGRESSION = {"name": "regression"}
 
 
-def sequences_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 9) -> Path:
-    """Noisy sequences of 1 to `longest` steps and 2 features; the class is where they drift."""
+def sequences_csv(
+    path: Path, *, num: int = 61, seed: int = 0, longest: int = 9, rare: bool = False
+) -> Path:
+    """Noisy sequences of 1 to `longest` steps and 2 features; the class is where they drift.
+
+    Classes are of one size, or of three very different ones.
+    """
     rng = np.random.default_rng(seed)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "step", "x", "y", "label"])
         for i in range(num):
-            kind = i % 3
+            kind = (0 if i % 8 else 1 + i // 8 % 3 % 2) if rare else i % 3
             for step in range(int(rng.integers(1, longest + 1))):
                 x = rng.normal((0, 1, -1)[kind], 0.7)
                 writer.writerow([f"s{i:03d}", step, x, rng.normal(0, 1), ("a", "b", "c")[kind]])
+    return path
+
+
+def numbers_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 9) -> Path:
+    """Noisy sequences of 1 to `longest` steps; the targets are their levels, in other units."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "step", "x", "y", "price", "weight"])
+        for i in range(num):
+            level, slope = rng.normal(0, 1, 2)
+            for step in range(int(rng.integers(1, longest + 1))):
+                x, y = level + rng.normal(0, 0.1), slope + rng.normal(0, 0.1)
+                writer.writerow([f"s{i:03d}", step, x, y, 300 + 50 * level, 2 - 0.1 * slope])
     return path
 
 
@@ -107,6 +127,13 @@ def classification(folder: Path, **data: Any) -> Path:
     sequences_csv(folder / "rows.csv")
     section = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", **data}
     return prepared(folder, CLASSIFICATION, section)
+
+
+def regression(folder: Path, **data: Any) -> Path:
+    """Prepared sequences with two numbers each; `data` adds to the spec's section."""
+    numbers_csv(folder / "rows.csv")
+    section = {"train": "rows.csv", "id": "id", "time": "step", "target": ["price", "weight"]}
+    return prepared(folder, REGRESSION, section | data)
 
 
 def job(data: Path, folder: Path, values: dict[str, Any] | None = None, **changes: Any) -> Job:

@@ -84,7 +84,6 @@ def _notes(spec: SweepSpec) -> list[str]:
 
 def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
     """Seconds of one epoch of the default configuration, all folds, from a few steps."""
-    import numpy as np
     import torch
 
     from tuner.config import TrialConfig, make_task
@@ -98,13 +97,13 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
     fold = 0 if store.card.num_folds else None
     fit = Fit(config, make_task(spec.task, config, store.card, fold), store, Ranks(), fold=fold)
     size = config.training.batch_size
-    places = np.arange(len(fit.train))
-    fit.step(places[:size])
-    steps = min(_PROBED_STEPS, fit.num_steps)
+    steps = fit.train.steps(1)
+    fit.step(steps[0])
+    probed_steps = steps[:_PROBED_STEPS]
     begin = time.perf_counter()
-    for step in range(steps):
-        fit.step(places[step * size : (step + 1) * size])
-    training = (time.perf_counter() - begin) / steps * fit.num_steps
+    for places in probed_steps:
+        fit.step(places)
+    training = (time.perf_counter() - begin) / len(probed_steps) * len(steps)
     rows = fit.validation.rows
     probed = fit.validation.first(4 * size)
     begin = time.perf_counter()

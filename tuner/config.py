@@ -18,6 +18,7 @@ from tuner.models.build import architecture_config
 from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import ArchitectureConfig
 from tuner.part import Config
+from tuner.training.augmentation import augmentation_config
 from tuner.training.config import TrainingConfig
 from tuner.training.regularization import RegularizationConfig
 
@@ -61,6 +62,10 @@ class TrialConfig:
     training: TrainingConfig
     data: Config
     """The task's `InputConfig`."""
+    loss: Config
+    """The task's `LossConfig`; empty where it has none."""
+    augmentation: Config
+    """A strength for each part in `tuner/data/augmentations` that suits the task."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], task: Mapping[str, Any]) -> TrialConfig:
@@ -131,6 +136,14 @@ def section_config(
         case "data":
             inputs: type[Config] = registry.get("tasks", task["name"]).InputConfig
             return inputs
+        case "loss":
+            losses: type[Config] = getattr(
+                registry.get("tasks", task["name"]), "LossConfig", Config
+            )
+            return losses
+        case "augmentation":
+            changes = getattr(registry.get("tasks", task["name"]), "AUGMENTED", frozenset[str]())
+            return augmentation_config(changes)
     raise KeyError(section)
 
 
@@ -161,8 +174,10 @@ def make_task(
         tokens=card.layout.tokens,
         statistics=card.statistics["all" if fold is None else str(fold)],
         step_seconds=card.step_seconds,
+        targets=card.layout.targets,
     )
-    made: Task = module.create(module.Config(**task), config.data, facts)
+    losses = [config.loss] if hasattr(module, "LossConfig") else []
+    made: Task = module.create(module.Config(**task), config.data, facts, *losses)
     return made
 
 

@@ -23,6 +23,7 @@ FOLDERS = {
     "schedules": "tuner.training.schedules",
     "formats": "tuner.data.formats",
     "tokenizers": "tuner.data.tokenizers",
+    "augmentations": "tuner.data.augmentations",
 }
 """Kind of part → the package whose public modules are its parts."""
 

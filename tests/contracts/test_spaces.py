@@ -13,6 +13,7 @@ TASKS = {
     "classification": {"name": "classification"},
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},
+    "regression": {"name": "regression"},
     "tagging": {"name": "tagging"},
 }
 READY_MADE = [name for name in search_spaces.names() if "/" not in name]

@@ -25,7 +25,11 @@ def prepared(name: str, folder: Path) -> Store:
     module = registry.get("tasks", name)
     task = {"name": name, **OPTIONS.get(name, {})}
     about = module.data(module.Config(**task))
-    if about.target == "tags":
+    if about.target == "number":
+        made.numbers_csv(folder / "rows.csv")
+        data: dict[str, Any] = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
+        data |= {"target": ["price", "weight"]}
+    elif about.target == "tags":
         made.tagged_conll(folder / "rows.conll")
         data = {"train": "rows.conll", "test": 0.2}
     elif about.target == "none":

@@ -77,6 +77,19 @@ def test_every_run_is_in_mlflow_once_and_closed(place: Path) -> None:
         assert max(point.value for point in points) == trial["value"]
 
 
+def test_the_winners_confusions_are_kept_and_in_mlflow(place: Path) -> None:
+    best = board(place)["trials"][0]  # type: ignore[index]
+    folder = place / "sweeps" / "small" / "trials" / f"{best['trial']:04d}"
+    confusion = json.loads((folder / "test-confusion.json").read_text())
+    counts = [confusion["rows"][name] for name in "abc"]
+    assert confusion["columns"] == ["a", "b", "c"]
+    hits = sum(counts[c][c] for c in range(3))
+    assert hits / sum(map(sum, counts)) == pytest.approx(best["test"])
+    assert "| a | " in (folder / "test-confusion.md").read_text()
+    kept = {path.name for path in (place / "sweeps").rglob("artifacts/best/*")}
+    assert kept == {"test-confusion.json", "test-confusion.md"}
+
+
 def test_the_same_spec_again_shows_the_leaderboard(place: Path) -> None:
     done = tuner("sweep", "small.yaml", cwd=place)
     assert done.returncode == 0

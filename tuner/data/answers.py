@@ -1,4 +1,4 @@
-"""What is to be learned of sequences: a class for each, a tag for each of their steps, or nothing.
+"""What is to be learned of sequences: a class, numbers, a tag for each step, or nothing.
 
 N steps   S sequences
 """
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from tuner.data import targets
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,24 @@ class Answers:
     tag_N: np.ndarray | None = None
     """int32: the tag of each step; None where sequences have classes, or nothing."""
 
+    target_SC: np.ndarray | None = None
+    """float32: the numbers that each sequence stands for; None where it stands for none."""
+
+    @property
+    def strata_S(self) -> np.ndarray:
+        """What splits of sequences are to hold as the whole does: classes, or deciles."""
+        return self.label_S if self.target_SC is None else targets.strata(self.target_SC)
+
     def of(self, kept_S: np.ndarray, kept_N: np.ndarray) -> np.ndarray:
         """The labels of some sequences, whichever kind there is."""
         labels: np.ndarray = self.label_S[kept_S] if self.tag_N is None else self.tag_N[kept_N]
         return labels
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which sequences no split may tear apart."""
+
+    names: Sequence[str]
+    number_S: np.ndarray
+    """int32: the group of each sequence."""

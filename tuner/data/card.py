@@ -19,9 +19,9 @@ class TaskData:
 
     kind: Literal["sequence", "series"]
     """Sequences that belong to a split as a whole, or series that are cut by time and forecast."""
-    target: Literal["class", "tags", "none"] = "class"
-    """What each sequence is labelled with: a class, a tag at every step, or nothing. Unlabelled
-    sequences are read as one stream, which is split by position."""
+    target: Literal["class", "number", "tags", "none"] = "class"
+    """What each sequence stands for: a class, a number or some, a tag at every step, or nothing.
+    What stands for nothing is read as one stream, which is split by position."""
     horizon: int = 0
     """Steps to forecast; 0 for sequences."""
 
@@ -39,6 +39,10 @@ class Statistics:
     """Training sequences (with tags: steps) per label; empty without labels."""
     token_counts: tuple[int, ...] = ()
     """How often each token of the vocabulary stands in training rows; empty without text."""
+    target_mean: tuple[float, ...] = ()
+    """Of the numbers that each training sequence stands for; empty where it stands for none."""
+    target_std: tuple[float, ...] = ()
+    """Population deviation; 1 for a number that is always the same."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -19,17 +19,17 @@ _MAX_SHARED = 0.01
 """Share of a split's sequences that may be found in the training split, too."""
 
 
-def check_sequences(
-    sequences: Sequences,
+def check_classes(
     answers: Answers,
+    sequences: Sequences,
     assigned: Assigned,
     config: DataConfig,
     mistakes: list[Mistake],
     warnings: list[str],
 ) -> None:
-    """Refuses splits that are empty, share ids or rows, or hold classes nobody could learn."""
+    """Refuses classes that nobody could learn."""
     split_S, labels = assigned.split_S, answers.names
-    if len(labels) == 1:
+    if len(labels) < 2:
         mistakes.append(
             _mistake(
                 "single-class",
@@ -39,6 +39,41 @@ def check_sequences(
                 "Check the label column.",
             )
         )
+    num_folds = config.validation.folds if isinstance(config.validation, Folds) else 0
+    split_N = np.repeat(split_S, sequences.length_S)
+    train = answers.of(split_S == TRAIN, split_N == TRAIN)
+    trained = set(train.tolist())
+    for split in (VALIDATION, TEST):
+        found = answers.of(split_S == split, split_N == split)
+        unseen = sorted(set(found.tolist()) - trained)
+        if unseen and trained:
+            mistakes.append(
+                _mistake(
+                    "unseen-class",
+                    f"every class of the {SPLITS[split]} split must be in the training split",
+                    f"the {SPLITS[split]} split",
+                    join_some(repr(labels[i]) for i in unseen),
+                    "Add training sequences of it, or remove these.",
+                )
+            )
+    counts_C = np.bincount(train, minlength=len(labels))
+    rare = [labels[int(i)] for i in np.flatnonzero((counts_C > 0) & (counts_C < num_folds))]
+    if rare:
+        warnings.append(
+            f"classes with fewer sequences than the {num_folds} folds, which some folds lack: "
+            f"{join_some(map(repr, rare))} [data/rare-class]"
+        )
+
+
+def check_sequences(
+    sequences: Sequences,
+    assigned: Assigned,
+    task: TaskData,
+    config: DataConfig,
+    mistakes: list[Mistake],
+) -> None:
+    """Refuses splits that are empty, or share ids or rows; lines of a stream may come again."""
+    split_S = assigned.split_S
     num_folds = config.validation.folds if isinstance(config.validation, Folds) else 0
     wanted = [TRAIN, *([] if num_folds else [VALIDATION]), *([TEST] if config.test else [])]
     for split in wanted:
@@ -63,45 +98,8 @@ def check_sequences(
             )
         )
     _refuse_shared_ids(sequences, split_S, mistakes)
-    if not labels:
-        return
-    _check_labels(answers, sequences, split_S, num_folds, mistakes, warnings)
-    _refuse_shared_rows(sequences, assigned, mistakes)
-
-
-def _check_labels(
-    answers: Answers,
-    sequences: Sequences,
-    split_S: np.ndarray,
-    num_folds: int,
-    mistakes: list[Mistake],
-    warnings: list[str],
-) -> None:
-    """Refuses classes that only scored splits have, and warns of those that are rare."""
-    labels = answers.names
-    split_N = np.repeat(split_S, sequences.length_S)
-    train = answers.of(split_S == TRAIN, split_N == TRAIN)
-    trained = set(train.tolist())
-    for split in (VALIDATION, TEST):
-        found = answers.of(split_S == split, split_N == split)
-        unseen = sorted(set(found.tolist()) - trained)
-        if unseen and trained:
-            mistakes.append(
-                _mistake(
-                    "unseen-class",
-                    f"every class of the {SPLITS[split]} split must be in the training split",
-                    f"the {SPLITS[split]} split",
-                    join_some(repr(labels[i]) for i in unseen),
-                    "Add training sequences of it, or remove these.",
-                )
-            )
-    counts_C = np.bincount(train, minlength=len(labels))
-    rare = [labels[int(i)] for i in np.flatnonzero((counts_C > 0) & (counts_C < num_folds))]
-    if rare:
-        warnings.append(
-            f"classes with fewer sequences than the {num_folds} folds, which some folds lack: "
-            f"{join_some(map(repr, rare))} [data/rare-class]"
-        )
+    if task.target != "none":
+        _refuse_shared_rows(sequences, assigned, mistakes)
 
 
 def check_series(

@@ -81,8 +81,8 @@ class DataConfig(Config):
     time: str | None = None
     """Column that orders the rows of a sequence, numbers or ISO 8601; by default the file does."""
     target: str | list[str] | None = None
-    """Label column of classification and tagging, or channels to forecast, by default all
-    features."""
+    """Label column of classification and tagging, number columns of regression, or channels to
+    forecast, by default all features."""
     text: str | None = None
     """Column of text, which is read instead of features."""
     tokens: str | None = None
@@ -92,6 +92,12 @@ class DataConfig(Config):
     """Turn texts into lower-case letters."""
     vocabulary: Annotated[int, Field(ge=10)] | None = None
     """Most tokens to know, the frequent ones; by default all, and 4,000 for subwords."""
+    group: str | None = None
+    """Column that holds one name for each sequence, such as its speaker: all sequences of a group
+    stay in one split and fold."""
+    stratify: bool = True
+    """Whether shares and folds hold the labels (of numbers, their deciles) as the whole does;
+    without it they are random."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """Input columns; by default every other numeric one."""
     missing: Literal["error", "forward", "mean", "zero"] = "error"
@@ -102,7 +108,9 @@ class DataConfig(Config):
     max_length: Annotated[int, Field(ge=1)] | None = None
     """Most steps of a sequence (classification)."""
     truncate: Literal["start", "end"] | None = None
-    """Side from which a longer sequence loses steps; without it a longer sequence is an error."""
+    """Side from which a longer sequence loses steps; without it a longer sequence is an error.
+    Padding always stands at the end, where no cell reads it: on which side it stood would change
+    nothing but the time that it takes."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """What separates the columns of a CSV file."""
     encoding: str = "utf-8"

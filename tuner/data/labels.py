@@ -18,17 +18,26 @@ _DECIMAL = re.compile(r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 
 def read(
-    sequences: Sequences, name: str, mistakes: list[Mistake], *, complete: bool
+    sequences: Sequences,
+    name: str,
+    mistakes: list[Mistake],
+    *,
+    complete: bool,
+    what: str = "label",
 ) -> list[str | None]:
-    """The label of each sequence; None where it is missing, a mistake if it must be `complete`."""
+    """The label of each sequence; None where it is missing, a mistake if it must be `complete`.
+
+    Args:
+        what: the column holds, in a word; a `group` is read as labels are.
+    """
     label_N = columns.to_texts(sequences.tables, name)
     code_N = label_N.indices.fill_null(-1).to_numpy()[sequences.row_N]
     absent = np.flatnonzero(code_N < 0)
     if complete and len(absent):
         mistakes.append(
             Mistake(
-                code="data/missing-label",
-                rule=f"label column {name!r} must be complete",
+                code=f"data/missing-{what}",
+                rule=f"{what} column {name!r} must be complete",
                 where=sequences.where(absent),
                 got=f"{len(absent):,} missing",
                 fix="Label the rows or remove their sequences.",
@@ -39,11 +48,11 @@ def read(
     if len(other):
         mistakes.append(
             Mistake(
-                code="data/label-varies",
-                rule=f"label column {name!r} must hold one label per sequence",
+                code=f"data/{what}-varies",
+                rule=f"{what} column {name!r} must hold one {what} per sequence",
                 where=sequences.where(other),
                 got=f"{len(other):,} rows that differ from their sequence's first",
-                fix="Give each sequence its own id, or one label.",
+                fix=f"Give each sequence its own id, or one {what}.",
             )
         )
     first_S = pa.array(sequences.row_N[sequences.offset_S])

@@ -22,8 +22,12 @@ class Layout:
     time: str | None = None
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
-    target: Literal["class", "tags", "none"] = "class"
-    """What the label column holds; see `TaskData`."""
+    target: Literal["class", "number", "tags", "none"] = "class"
+    """What a sequence stands for; see `TaskData`."""
+    targets: tuple[str, ...] = ()
+    """Columns with the numbers that a sequence stands for."""
+    group: str | None = None
+    """Column that names the group of a sequence, which no split tears apart."""
     text: str | None = None
     """Column of text, which is read instead of features."""
     tokens: str = GIVEN
@@ -49,5 +53,6 @@ class Layout:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
-        lists = {k: tuple(data[k]) for k in ("features", "channels") if data[k] is not None}
+        keys = ("features", "channels", "targets")
+        lists = {k: tuple(data[k]) for k in keys if data.get(k) is not None}
         return cls(**{**data, **lists})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuner.data import labels as labelling
-from tuner.data import reading, tags, texts, vocabulary
+from tuner.data import reading, tags, targets, texts, vocabulary
 from tuner.data.card import TaskData
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part
@@ -54,6 +54,9 @@ def read_for_prediction(
         else:
             found = labelling.read(sequences, layout.label, mistakes, complete=False)
             label_S = labelling.numbered(found, labels)
+    target_SC: np.ndarray | None = None
+    if layout.targets and all({*layout.targets} <= {*t.columns.column_names} for t in tables):
+        target_SC = targets.read(sequences, layout.targets, mistakes, complete=False)
     if mistakes:
         raise DataError(mistakes)
     known: dict[str, Any] = {}
@@ -68,5 +71,6 @@ def read_for_prediction(
         length_S=sequences.length_S.astype(np.int32),
         label_S=label_S,
         tag_N=tag_N,
+        target_SC=target_SC,
         **known,
     )

@@ -15,16 +15,18 @@ from tuner.data import (
     checks,
     features,
     files,
+    grouping,
     reading,
     splits,
     statistics,
     tags,
+    targets,
     texts,
     times,
     vocabulary,
 )
 from tuner.data import labels as labelling
-from tuner.data.answers import Answers
+from tuner.data.answers import Answers, Groups
 from tuner.data.card import SPLITS, DataCard, DataFile, Lengths, Statistics, TaskData
 from tuner.data.config import DataConfig, Folds
 from tuner.data.files import changed_files
@@ -74,17 +76,22 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
         raise DataError(mistakes)
     sequences = texts.read(parts, found, task, mistakes, warnings)
     answers = _answers(sequences, found, mistakes)
+    groups = _groups(sequences, found, mistakes)
     if mistakes:
         raise DataError(mistakes)
     if task.kind == "sequence":
-        split = splits.by_position if task.target == "none" else splits.by_sequence
-        assigned = split(sequences, answers.label_S, config, seed, mistakes)
+        if task.target == "none":
+            assigned = splits.by_position(sequences, config, mistakes)
+        else:
+            strata_S = answers.strata_S
+            group_S = None if groups is None else groups.number_S
+            assigned = splits.by_sequence(sequences, strata_S, config, seed, mistakes, group_S)
         if texts.learns(found) and not mistakes:
             found = texts.learn(sequences, found, assigned, config)
             sequences = texts.read(parts, found, task, mistakes, warnings)
             assigned = assigned.over(sequences)
         if not mistakes:
-            checks.check_sequences(sequences, answers, assigned, config, mistakes, warnings)
+            _check(sequences, found, task, answers, groups, assigned, config, mistakes, warnings)
     else:
         assigned = splits.by_time(sequences, config, mistakes)
         if not mistakes:
@@ -105,6 +112,9 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
 def _answers(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Answers:
     """The labels of all sequences or steps."""
     label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    if layout.targets:
+        target_SC = targets.read(sequences, layout.targets, mistakes, complete=True)
+        return Answers((), label_S, target_SC=target_SC)
     if layout.label is None:
         return Answers((), label_S)
     if layout.target == "tags":
@@ -114,6 +124,37 @@ def _answers(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> A
     texts_S = labelling.read(sequences, layout.label, mistakes, complete=True)
     names = labelling.classes(texts_S, layout.label, mistakes)
     return Answers(names, labelling.numbered(texts_S, names))
+
+
+def _groups(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Groups | None:
+    """The group of each sequence, where sequences have groups."""
+    if layout.group is None:
+        return None
+    texts_S = labelling.read(sequences, layout.group, mistakes, complete=True, what="group")
+    names = sorted({name for name in texts_S if name is not None})
+    return Groups(names, labelling.numbered(texts_S, names))
+
+
+def _check(
+    sequences: Sequences,
+    layout: Layout,
+    task: TaskData,
+    answers: Answers,
+    groups: Groups | None,
+    assigned: Assigned,
+    config: DataConfig,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Refuses splits of sequences that nothing could be learned from, or that share anything."""
+    if layout.label:
+        checks.check_classes(answers, sequences, assigned, config, mistakes, warnings)
+    if answers.target_SC is not None:
+        train_S = assigned.split_S == TRAIN
+        targets.check(sequences, answers.target_SC, layout.targets, train_S, mistakes, warnings)
+    if groups is not None:
+        grouping.check(groups.number_S, groups.names, assigned, config, mistakes)
+    checks.check_sequences(sequences, assigned, task, config, mistakes)
 
 
 def _sources(config: DataConfig, root: Path) -> list[_Source]:
@@ -229,6 +270,7 @@ def _fitted(
             answers.of(kept_S, kept_N),
             len(answers.names),
             None if token_N is None else vocabulary.counts(token_N[kept_N], words),
+            None if answers.target_SC is None else answers.target_SC[kept_S],
         )
 
     train_S = assigned.split_S == TRAIN
@@ -263,6 +305,8 @@ def _write(
             "fold": pa.array(assigned.fold_S, pa.int8()),
             "label": pa.array(answers.label_S, pa.int32()),
         }
+        if answers.target_SC is not None:
+            columns["target"] = _matrix(answers.target_SC, pa.float32())
         columns |= {n: pa.array(assigned.bounds[n], pa.int32()) for n in BOUNDS if assigned.bounds}
         _save(temporary / STEPS, steps)
         _save(temporary / SEQUENCES, columns)

@@ -75,7 +75,8 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
-    if is_labelled and names and len(names) > 1:
+    is_class = is_labelled and task.target != "number"
+    if is_class and names and len(names) > 1:
         raise DataError(
             Mistake(
                 code="data/target",
@@ -85,12 +86,24 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
                 fix="Name the column with the label.",
             )
         )
+    if config.group and task.kind != "sequence":
+        raise DataError(
+            Mistake(
+                code="data/group",
+                rule="`data/group` must come with whole sequences, not with series cut by time",
+                where="data/group",
+                got=repr(config.group),
+                fix="Leave it out.",
+            )
+        )
     return Layout(
         format=config.format,
         id=config.id or fixed.get("id"),
         time=config.time,
-        label=(names[0] if names else fixed.get("label")) if is_labelled else None,
+        label=(names[0] if names else fixed.get("label")) if is_class else None,
         target=task.target,
+        targets=tuple(names or _named(fixed, "target")) if task.target == "number" else (),
+        group=config.group,
         text=(config.text or fixed.get("text")) if task.kind == "sequence" else None,
         tokens=_tokens(config, task),
         lowercase=config.lowercase,
@@ -136,6 +149,10 @@ def _tokens(config: DataConfig, task: TaskData) -> str:
     return name
 
 
+def _named(fixed: dict[str, str], key: str) -> list[str]:
+    return [fixed[key]] if key in fixed else []
+
+
 def _fixed_columns(config: DataConfig, paths: Sequence[Path]) -> dict[str, str]:
     """The columns that the first readable file's format names by itself."""
     if config.format is not None:
@@ -163,16 +180,21 @@ def resolved(
     first = tables[0]
     names = first.columns.column_names
     rows_are_texts = layout.text is not None and layout.tokens != GIVEN
+    channels = layout.channels or ()
     wanted = {
         "data/text": [layout.text] if layout.text else [],
         "data/id": [layout.id] if layout.id else [],
         "data/time": [layout.time] if layout.time else [],
-        "data/target": [layout.label] if layout.label else list(layout.channels or ()),
+        "data/target": [layout.label]
+        if layout.label
+        else [*layout.targets, *(layout.channels or ())],
+        "data/group": [layout.group] if layout.group else [],
         "data/features": list(layout.features or ()),
     }
     before = len(mistakes)
     if task.kind == "sequence":
-        needs = {"data/target": layout.label} if task.target != "none" else {}
+        target = layout.label or next(iter(layout.targets), None)
+        needs = {"data/target": target} if task.target != "none" else {}
         needs |= {} if rows_are_texts else {"data/id": layout.id}
         needs |= {"data/text": layout.text} if task.target == "none" else {}
         for key, value in needs.items():
@@ -192,7 +214,7 @@ def resolved(
         for name in needed:
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
-    meaning = {layout.id, layout.time, layout.label}
+    meaning = {layout.id, layout.time, layout.label, layout.group, *layout.targets}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
     )
@@ -206,7 +228,7 @@ def resolved(
         mistakes.append(
             Mistake(
                 code="data/target-feature",
-                rule="`data/features` must not hold the id, the time or the label",
+                rule="`data/features` must not hold the id, the time, the group or the target",
                 where="data/features",
                 got=join_some(overlap),
                 fix="Leave them out.",
@@ -222,7 +244,7 @@ def resolved(
                 fix="Name the inputs as `data/features`.",
             )
         )
-    if strangers := [n for n in layout.channels or () if n not in features and n in names]:
+    if strangers := [n for n in channels if n not in features and n in names]:
         mistakes.append(
             Mistake(
                 code="data/target-feature",
@@ -232,8 +254,8 @@ def resolved(
                 fix="Add it to the features: a forecast sees the channel's own past.",
             )
         )
-    channels = layout.channels or (features if task.kind == "series" else None)
-    found = replace(layout, features=features, channels=channels)
+    forecast = layout.channels or (features if task.kind == "series" else None)
+    found = replace(layout, features=features, channels=forecast)
     for table in tables[1:]:
         _refuse_other_columns(found, first, table, mistakes)
     return found if len(mistakes) == before else None
@@ -242,7 +264,8 @@ def resolved(
 def _refuse_other_columns(
     layout: Layout, first: RawTable, table: RawTable, mistakes: list[Mistake]
 ) -> None:
-    needed = [layout.id, layout.time, layout.label, layout.text, *(layout.features or ())]
+    needed = [layout.id, layout.time, layout.label, layout.text, layout.group]
+    needed += [*layout.targets, *(layout.features or ())]
     absent = [n for n in needed if n and n not in table.columns.column_names]
     if absent:
         mistakes.append(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tuner.data import grouping
 from tuner.data.card import SPLITS
 from tuner.data.config import DataConfig, Folds, Span
 from tuner.data.sequences import Sequences
@@ -37,9 +38,19 @@ class Assigned:
 
 
 def by_sequence(
-    sequences: Sequences, label_S: np.ndarray, config: DataConfig, seed: int, bad: list[Mistake]
+    sequences: Sequences,
+    label_S: np.ndarray,
+    config: DataConfig,
+    seed: int,
+    bad: list[Mistake],
+    group_S: np.ndarray | None = None,
 ) -> Assigned:
-    """Splits whole sequences, stratified by label; the order of the files does not matter."""
+    """Splits whole sequences, stratified by label; the order of the files does not matter.
+
+    Args:
+        label_S: class or stratum, from 0.
+        group_S: of each sequence, where all sequences of a group must stay together.
+    """
     split_S = sequences.split_N[sequences.offset_S].copy()
     spans = _spans(sequences, config, bad)
     if spans and sequences.clock is not None:
@@ -48,7 +59,10 @@ def by_sequence(
         split_S[free_S & (first_S >= min(after for after, _ in spans.values()))] = NONE
         for name, (after, until) in spans.items():
             split_S[free_S & (first_S >= after) & (first_S < until)] = SPLITS.index(name)
-    order_S = _stratified(sequences, label_S, seed)
+    if group_S is not None:
+        fold_S = grouping.part(split_S, label_S, group_S, config, seed)
+        return Assigned(split_S, fold_S, {}, np.repeat(split_S == TRAIN, sequences.length_S))
+    order_S = _stratified(sequences, label_S if config.stratify else 0 * label_S, seed)
     num_shared = int((split_S == TRAIN).sum())
     for number, rule in ((TEST, config.test), (VALIDATION, config.validation)):
         if isinstance(rule, float | int):
@@ -65,9 +79,7 @@ def by_sequence(
     return Assigned(split_S, fold_S, {}, train_N)
 
 
-def by_position(
-    sequences: Sequences, label_S: np.ndarray, config: DataConfig, seed: int, bad: list[Mistake]
-) -> Assigned:
+def by_position(sequences: Sequences, config: DataConfig, bad: list[Mistake]) -> Assigned:
     """Cuts one stream: shares are taken from its end, test behind validation behind training.
 
     A share counts steps, and no sequence is cut in two.

@@ -13,6 +13,7 @@ def fit(
     labels: np.ndarray,
     num_classes: int,
     token_counts: np.ndarray | None = None,
+    target_SC: np.ndarray | None = None,
 ) -> Statistics:
     """Statistics of training rows.
 
@@ -22,11 +23,13 @@ def fit(
         labels: of the training sequences or steps.
         num_classes: 0 without labels.
         token_counts: of the vocabulary; None without text.
+        target_SC: numbers that the training sequences stand for, if they do.
     """
     # Column by column: contiguous sums are several times as fast as sums over all columns at once.
     facts = [_facts(x_N[train_N]) for x_N in values_NF.T]
     mean_F, std_F, low_F, high_F = zip(*facts, strict=True) if facts else ((), (), (), ())
     counts = np.bincount(labels, minlength=num_classes) if num_classes else np.zeros(0, int)
+    targets = [] if target_SC is None else [_facts(target_S) for target_S in target_SC.T]
     return Statistics(
         mean=mean_F,
         std=std_F,
@@ -34,6 +37,8 @@ def fit(
         maximum=high_F,
         class_counts=tuple(counts.tolist()),
         token_counts=() if token_counts is None else tuple(token_counts.tolist()),
+        target_mean=tuple(mean for mean, _, _, _ in targets),
+        target_std=tuple(std for _, std, _, _ in targets),
     )
 
 

@@ -63,6 +63,9 @@ class Steps:
     """int32: each step's place in the card's labels, -1 without one; None without tags."""
     forms: Sequence[str] = ()
     """Every token as it is written: those of the vocabulary in its order, then others."""
+    target_SC: np.ndarray | None = None
+    """float32: the numbers that a sequence stands for; NaN without them. None where it stands for
+    none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +97,8 @@ class Store(Steps):
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as broken:
             raise _broken(folder, " ".join(str(broken).split())) from None
         columns = {n: sequences.column(n) for n in sequences.schema.names}
-        arrays = {n: c.to_numpy(zero_copy_only=True) for n, c in columns.items() if n != "id"}
+        lists = ("id", "target")
+        arrays = {n: c.to_numpy(zero_copy_only=True) for n, c in columns.items() if n not in lists}
         names = steps.schema.names
         values = _matrix(steps.column("values")) if "values" in names else None
 
@@ -111,6 +115,7 @@ class Store(Steps):
             label_S=arrays["label"],
             token_N=each("token"),
             tag_N=each("tag"),
+            target_SC=_matrix(columns["target"]) if "target" in columns else None,
             forms=(*card.vocabulary, *card.unseen),
             split_S=arrays["split"],
             fold_S=arrays["fold"],

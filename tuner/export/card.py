@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tuner.export.contents import About, Contents, Score
+from tuner.markdown import plain, table
 
 
 def card(contents: Contents) -> str:
@@ -16,8 +16,8 @@ def card(contents: Contents) -> str:
     """
     about = contents.about
     sections = [
-        f"# {_plain(about.name)}, trial {about.trial}",
-        f"A recurrent network for {_plain(about.task.name)}: sequences of {_reads(about)} "
+        f"# {plain(about.name)}, trial {about.trial}",
+        f"A recurrent network for {plain(about.task.name)}: sequences of {_reads(about)} "
         f"per step in, {about.signature.outputs} numbers per "
         f"{'step' if about.signature.per_step else 'sequence'} out.",
         "## Scores",
@@ -33,13 +33,13 @@ def card(contents: Contents) -> str:
         "bundle.json.",
         _more(about),
         "## Parameters",
-        _table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
+        table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
         "## Task",
-        _table(["option", "value"], ((k, json.dumps(v)) for k, v in about.task.options.items())),
+        table(["option", "value"], ((k, json.dumps(v)) for k, v in about.task.options.items())),
         "## Making",
         f"The graph equals the trained network within {contents.difference:.1e} on "
         f"{contents.batches} batches of sizes and lengths it was not traced with.",
-        _table(["library", "version"], contents.made_with.items()),
+        table(["library", "version"], contents.made_with.items()),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -77,19 +77,8 @@ def _scores(scores: Sequence[Score]) -> str:
         [score.metric, *map(_number, (score.validation, score.test, score.baseline))]
         for score in scores
     )
-    return _table(["metric", "validation", "test", "baseline"], rows) or "None were handed over."
+    return table(["metric", "validation", "test", "baseline"], rows) or "None were handed over."
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.6g}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = ["| " + " | ".join(map(_plain, row)) + " |" for row in rows]
-    return "\n".join(
-        ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *lines] * bool(lines)
-    )
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\`*{}\[\]()<>#!|~&])", r"\\\1", " ".join(text.split()))

@@ -6,7 +6,12 @@ module holds
     Config        the task's own options, given under `task:` in a spec; they define the problem,
                   so no search may touch them
     InputConfig   section `data/` of a trial: how rows become inputs
+    LossConfig    section `loss/` of a trial: what training minimises, and no score knows of; left
+                  out where there is nothing to choose
+    AUGMENTED     which augmentations leave a target true, by what they change: a set of "values",
+                  "steps" and "rows"; left out where none does
     METRICS       name → "maximize" | "minimize"; the first is the default objective
     data(options) -> TaskData                      what preparation must know
-    create(options, inputs, facts) -> Task         see `base.Task`
+    create(options, inputs, facts) -> Task         see `_base.Task`; with a LossConfig, that of a
+                                                   trial in training comes fourth
 """

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.store import Steps, Store
+    from tuner.tasks._balance import Balance
+    from tuner.tasks._tables import Table
 
 Split = Literal["train", "validation", "test"]
 
@@ -40,6 +42,10 @@ class Batch:
     """What the window's normalisation took away, rows first; None where there is none."""
     scale: Any = None
     """What the window's normalisation divided by, rows first."""
+    others: Any = None
+    """Like `targets`: those of the row that each row was mixed with; None where none was."""
+    share: Any = None
+    """share_B: what is left of the row itself where rows were mixed."""
 
     def to_torch(self, device: str) -> Batch:
         """The same batch as tensors on a device."""
@@ -72,6 +78,8 @@ class Facts:
     """How texts were cut into tokens."""
     statistics: Statistics
     step_seconds: float | None
+    targets: tuple[str, ...] = ()
+    """Names of the numbers that a sequence stands for."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -88,6 +96,7 @@ class Facts:
             tokens=data["tokens"],
             statistics=Statistics.from_json(data["statistics"]),
             step_seconds=data["step_seconds"],
+            targets=tuple(data["targets"]),
         )
 
 
@@ -155,17 +164,31 @@ class Task(ABC):
         all rows are as long."""
         return None
 
+    def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
+        """How an epoch over some training rows evens out their classes; None: each comes once."""
+        return None
+
     @abstractmethod
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """The sum of the training loss over the valid elements of a torch batch."""
+        """The sum of the training loss over the valid elements of a torch batch.
+
+        Smoothing, class weights and the like belong in here and nowhere else.
+        """
 
     @abstractmethod
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """Sums from which `metrics` are computed, float64, one dimension; added over batches."""
+        """Sums from which `metrics` are computed, float64, one dimension; added over batches.
+
+        The same for every trial: what a trial's training loss adds stays out of them.
+        """
 
     @abstractmethod
     def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
         """All metrics of the task, from added statistics; NaN if any output was not finite."""
+
+    def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
+        """What is kept of a final model's scores beside its metrics, by name."""
+        return {}
 
     @abstractmethod
     def baselines(

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
+from tuner.tasks._balance import Balance, Sampling
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
 from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
+from tuner.tasks._losses import ClassLossConfig as LossConfig
+from tuner.tasks._losses import ClassWeights, class_losses, class_weights, mixed
+from tuner.tasks._tables import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +30,8 @@ METRICS = {
 }
 """Metric → direction; the first is the default objective."""
 
+AUGMENTED = frozenset({"values", "steps", "rows"})
+
 
 class Config(PartConfig):
     """Options of the task."""
@@ -32,7 +39,18 @@ class Config(PartConfig):
     name: Literal["classification"] = "classification"
 
 
-InputConfig = SequenceInputs
+class InputConfig(SequenceInputs):
+    """How a sequence becomes an input, and which sequences an epoch visits."""
+
+    class_weights: ClassWeights = "none"
+    """What a class counts in the training loss: 1, or more the rarer it is, in inverse proportion
+    to its training rows or to their root; 1 in the mean over the training rows."""
+    sampling: Sampling = "none"
+    """What evens out the classes of an epoch: nothing; rows of rarer classes that come again; rows
+    of commoner classes that are left out, others each epoch; or synthetic rows between a row of a
+    rarer class and one of its nearest (SMOTE, Chawla et al. 2002), new ones each epoch."""
+    neighbors: int = Field(default=5, ge=1)
+    """How many of the nearest rows of its class a synthetic row may lie towards."""
 
 
 def data(options: Config) -> TaskData:
@@ -40,20 +58,23 @@ def data(options: Config) -> TaskData:
     return TaskData(kind="sequence", horizon=0)
 
 
-def create(options: Config, inputs: SequenceInputs, facts: Facts) -> Task:
+def create(
+    options: Config, inputs: InputConfig, facts: Facts, losses: LossConfig | None = None
+) -> Task:
     """Makes the task for one data set."""
-    return Classification(inputs, facts)
+    return Classification(inputs, facts, losses or LossConfig())
 
 
 class Classification(Task):
     """Cross-entropy over classes; every metric comes from one confusion matrix."""
 
-    def __init__(self, inputs: SequenceInputs, facts: Facts) -> None:
-        self.inputs, self.facts = inputs, facts
+    def __init__(self, inputs: InputConfig, facts: Facts, losses: LossConfig) -> None:
+        self.inputs, self.facts, self.losses = inputs, facts, losses
         self.reader = Reader(inputs, facts)
         self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
         self.characters = self.reader.characters
         self.num_outputs = len(facts.labels)
+        self._weights_C = class_weights(inputs.class_weights, facts.statistics.class_counts)
 
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         return sequences_of(store, split, fold)
@@ -74,21 +95,32 @@ class Classification(Task):
         lengths_R: np.ndarray = steps.length_S[rows]
         return lengths_R
 
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        from torch.nn.functional import cross_entropy
+    def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
+        how = self.inputs.sampling
+        if how == "none":
+            return None
+        return Balance(how=how, class_R=steps.label_S[rows], neighbors=self.inputs.neighbors)
 
-        loss_B = cross_entropy(outputs, batch.targets, reduction="none")
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        import torch
+
+        weights_C = None
+        if self._weights_C is not None:
+            weights_C = torch.from_numpy(self._weights_C).to(outputs.device)
+        loss_B = mixed(lambda y_B: class_losses(outputs, y_B, self.losses, weights_C), batch)
         total: Tensor = loss_B @ batch.weights
         return total
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
+        from torch.nn.functional import cross_entropy
 
+        loss = cross_entropy(outputs, batch.targets, reduction="none") @ batch.weights
         classes = self.num_outputs
         cells = batch.targets * classes + outputs.argmax(dim=1)
         confusion = torch.bincount(cells, minlength=classes * classes).double()
         broken = (~torch.isfinite(outputs)).sum().double()
-        return torch.cat([confusion, torch.stack([self.loss(outputs, batch).double(), broken])])
+        return torch.cat([confusion, torch.stack([loss.double(), broken])])
 
     def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
         *cells, loss, broken = statistics
@@ -107,6 +139,16 @@ class Classification(Task):
             "macro_f1": float(f1_C.mean()),
             "loss": float(loss / total),
         }
+
+    def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
+        names = self.facts.labels
+        counts_CC = np.reshape(statistics[:-2], (len(names), len(names))).astype(int)
+        table = Table(
+            about="Sequences by their class (a row each) and the class that was predicted.",
+            columns=names,
+            rows={name: tuple(row) for name, row in zip(names, counts_CC.tolist(), strict=True)},
+        )
+        return {"confusion": table}
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

@@ -21,6 +21,8 @@ from tuner.data.texts import END
 from tuner.part import Config as PartConfig
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
 from tuner.tasks._inputs import Reader, SequenceInputs
+from tuner.tasks._losses import ClassLossConfig as LossConfig
+from tuner.tasks._losses import class_losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +38,8 @@ METRICS = {
 }
 """Metric → direction; the first, nats per token, is the default objective. Sweeps of different
 vocabularies are compared by bits per character."""
+
+AUGMENTED = frozenset({"values"})
 
 CAUSAL = True
 """What predicts what it reads must not read ahead."""
@@ -65,9 +69,11 @@ def data(options: Config) -> TaskData:
     return TaskData(kind="sequence", target="none")
 
 
-def create(options: Config, inputs: InputConfig, facts: Facts) -> Task:
+def create(
+    options: Config, inputs: InputConfig, facts: Facts, losses: LossConfig | None = None
+) -> Task:
     """Makes the task for one data set."""
-    return LanguageModelling(inputs, facts)
+    return LanguageModelling(inputs, facts, losses or LossConfig())
 
 
 class LanguageModelling(Task):
@@ -80,8 +86,8 @@ class LanguageModelling(Task):
     TIMED = frozenset({"inputs", "targets", "weights"})
     per_step = True
 
-    def __init__(self, inputs: InputConfig, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, inputs: InputConfig, facts: Facts, losses: LossConfig) -> None:
+        self.facts, self.losses = facts, losses
         self.window = inputs.window
         self.reader = Reader(SequenceInputs(), facts)
         self.num_inputs, self.vocabulary = 0, self.reader.vocabulary
@@ -131,22 +137,20 @@ class LanguageModelling(Task):
         return int((rows[:, 1] - rows[:, 2]).sum())
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        from torch.nn.functional import cross_entropy
-
-        loss_N = cross_entropy(outputs.flatten(0, 1), batch.targets.flatten(), reduction="none")
-        total: Tensor = loss_N @ batch.weights.flatten()
+        total: Tensor = (class_losses(outputs, batch.targets, self.losses) * batch.weights).sum()
         return total
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
 
+        losses_BT = class_losses(outputs, batch.targets, LossConfig())
         weights_BT = batch.weights.double()
         length_V = torch.from_numpy(self._length_V).to(weights_BT.device)
         right_BT = outputs.argmax(dim=-1) == batch.targets
         broken_BT = (~torch.isfinite(outputs)).any(dim=-1) & (weights_BT > 0)
         return torch.stack(
             [
-                self.loss(outputs, batch).double(),
+                (losses_BT * weights_BT).sum(),
                 weights_BT.sum(),
                 (length_V[batch.targets] * weights_BT).sum(),
                 (right_BT * weights_BT).sum(),

@@ -17,6 +17,8 @@ from tuner.part import Config as PartConfig
 from tuner.tasks import _crf, _spans
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
 from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
+from tuner.tasks._losses import ClassLossConfig as LossConfig
+from tuner.tasks._losses import class_losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +34,9 @@ METRICS = {
 }
 """Metric → direction; the first is the default objective. Of spans, exact in extent and type and
 over all types together, where tags are spans; else the mean over tags. `accuracy` counts steps."""
+
+
+AUGMENTED = frozenset({"values"})
 
 
 class Config(PartConfig):
@@ -52,9 +57,11 @@ def data(options: Config) -> TaskData:
     return TaskData(kind="sequence", target="tags")
 
 
-def create(options: Config, inputs: SequenceInputs, facts: Facts) -> Task:
+def create(
+    options: Config, inputs: SequenceInputs, facts: Facts, losses: LossConfig | None = None
+) -> Task:
     """Makes the task for one data set."""
-    return Tagging(options, inputs, facts)
+    return Tagging(options, inputs, facts, losses or LossConfig())
 
 
 class Tagging(Task):
@@ -63,8 +70,10 @@ class Tagging(Task):
     TIMED = frozenset({"inputs", "targets", "weights"})
     per_step = True
 
-    def __init__(self, options: Config, inputs: SequenceInputs, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(
+        self, options: Config, inputs: SequenceInputs, facts: Facts, losses: LossConfig
+    ) -> None:
+        self.facts, self.losses = facts, losses
         self.reader = Reader(inputs, facts)
         self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
         self.characters = self.reader.characters
@@ -101,14 +110,7 @@ class Tagging(Task):
         return lengths_R
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        from torch.nn.functional import cross_entropy
-
-        if isinstance(outputs, tuple):
-            y_BTO, transitions = outputs
-            return _crf.loss(y_BTO, transitions, batch.targets, batch.weights > 0).sum()
-        loss_N = cross_entropy(outputs.flatten(0, 1), batch.targets.flatten(), reduction="none")
-        total: Tensor = loss_N @ batch.weights.flatten()
-        return total
+        return self._loss(outputs, batch, self.losses)
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
@@ -131,7 +133,8 @@ class Tagging(Task):
             for truth_T, guess_T, length in zip(truth_BT, guess_BT, lengths_B, strict=True):
                 spans += self._agreement(truth_T[:length], guess_T[:length])
         broken = (~torch.isfinite(y_BTO)).any(dim=-1) & (batch.weights > 0)
-        tail = [float(self.loss(outputs, batch)), float(broken.sum())]
+        plain = self._loss(outputs, batch, LossConfig())
+        tail = [float(plain), float(broken.sum())]
         found = np.concatenate([hits_O, truth_O, guess_O, spans, tail])
         return torch.from_numpy(found).to(y_BTO.device)
 
@@ -202,6 +205,14 @@ class Tagging(Task):
                     steps.forms[v] for v in steps.token_N[offset : offset + length]
                 ]
         return {name: values for name, values in columns.items() if values or name != "token"}
+
+    def _loss(self, outputs: Outputs, batch: Batch, losses: LossConfig) -> Tensor:
+        """A CRF knows no other loss than its likelihood."""
+        if isinstance(outputs, tuple):
+            y_BTO, transitions = outputs
+            return _crf.loss(y_BTO, transitions, batch.targets, batch.weights > 0).sum()
+        total: Tensor = (class_losses(outputs, batch.targets, losses) * batch.weights).sum()
+        return total
 
     def _best(
         self, y_BTO: np.ndarray, transitions: np.ndarray | None, lengths_B: np.ndarray

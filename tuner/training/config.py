@@ -17,6 +17,9 @@ class TrainingConfig(Config):
     epoch_share: float = Field(default=1.0, gt=0, le=1)
     """Share of the training rows that one epoch visits, such as 0.25; the next epochs go on with
     the rest. Scores, rungs and checkpoints then come more often than once in a pass."""
+    batch_tokens: int = Field(default=0, ge=0)
+    """Largest number of steps in a batch, padding included, in place of `batch_size`: as many rows
+    as fit, at least one; 0 is off. A batch of long sequences then costs as much as one of short."""
     bucket: int = Field(default=8, ge=0)
     """Batches whose rows are sorted by length together, so that a batch holds little padding;
     0 sorts none. Which rows meet in a batch stays random within such a bucket."""

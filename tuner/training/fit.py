@@ -23,9 +23,9 @@ from tuner.models.build import build
 from tuner.models.shape import Dropouts
 from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.batches import Batches
-from tuner.training.order import order
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
+from tuner.training.training_rows import TrainingRows
 
 State = list[torch.Tensor]
 """What a model hands on from one batch of a stream to the next."""
@@ -52,9 +52,10 @@ class Fit:
         self.config, self.task, self.store, self.ranks = config, task, store, ranks
         self.micro_batch = micro_batch
         self.fold = fold
-        self.train, self.validation = self.batches("train"), self.batches("validation")
-        seed = config.training.seed
-        self._stream = [seed, 0 if fold is None else fold + 1]
+        self._stream = [config.training.seed, 0 if fold is None else fold + 1]
+        rows, streams = self._rows("train")
+        self.train = TrainingRows(task, store, rows, ranks.device, config, self._stream, streams)
+        self.validation = self.batches("validation")
         self.module = build_module(config, task).to(ranks.device)
         self.model: nn.Module = self.module
         if ranks.size > 1:
@@ -67,25 +68,23 @@ class Fit:
         self.optimizer: torch.optim.Optimizer = self._optimizers.build(
             config.optimizer, self.parameters
         )
-        self._all_steps = math.ceil(len(self.train) / config.training.batch_size)
-        self._parts = min(round(1 / config.training.epoch_share), self._all_steps)
-        self.num_steps = math.ceil(self._all_steps / self._parts)
+        self.num_steps = len(self.train.steps(1))
         self._states: dict[int, State] = {}
 
-    @property
-    def rows_per_epoch(self) -> float:
-        """Training rows that an epoch visits, on average."""
-        return len(self.train) / self._parts
-
     def batches(self, split: Split) -> Batches:
-        """The rows of a split; of streams as many as a batch has rows, or as a score asks for."""
+        """The rows of a split, as they are scored."""
+        rows, streams = self._rows(split)
+        return Batches(self.task, self.store, rows, self.ranks.device, streams)
+
+    def _rows(self, split: Split) -> tuple[np.ndarray, int]:
+        """The rows of a split, and in how many streams: as a batch has rows, or a score asks for;
+        0 where rows stand by themselves."""
         task, store = self.task, self.store
         if not task.window:
-            return Batches(task, store, task.rows(store, split, self.fold), self.ranks.device)
+            return task.rows(store, split, self.fold), 0
         size = self.config.training.batch_size
         num = size if split == "train" else task.num_streams(store, split)
-        rows_TB = task.streams(store, split, self.fold, num)
-        return Batches(task, store, np.concatenate(rows_TB), self.ranks.device, num)
+        return np.concatenate(task.streams(store, split, self.fold, num)), num
 
     def epoch(self, number: int, values: list[float]) -> dict[str, float]:
         """Trains over all training rows once, or a share of them, and gives training's metrics.
@@ -98,14 +97,16 @@ class Fit:
         Raises:
             Diverged: the loss or the weights' norm is not finite.
         """
-        self.ranks.seed(_seed([*self._stream, number, self.ranks.rank]))
+        stream = [*self._stream, number]
+        steps = self.train.steps(number)
+        self.num_steps = len(steps)
+        self.ranks.seed(_seed([*stream, self.ranks.rank]))
         self.model.train()
-        self._states = {}
         losses: list[torch.Tensor] = []
         total, count = 0.0, 0
-        steps = self._steps(number)
+        self._states = {}
         for step, places in enumerate(steps):
-            progress = (number - 1 + step / len(steps)) / self.config.training.epochs
+            progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
             self._set_rate(progress, values)
             loss, elements = self.step(places)
             losses.append(loss)
@@ -154,9 +155,12 @@ class Fit:
     def evaluate(self, batches: Batches) -> dict[str, float]:
         """The task's metrics on some rows, the same on every rank.
 
-        Sums are added over batches and ranks before any quotient is taken. A metric of an output
-        that is not finite is NaN.
+        A metric of an output that is not finite is NaN.
         """
+        return self.task.metrics(self.statistics(batches))
+
+    def statistics(self, batches: Batches) -> list[float]:
+        """The task's sums on some rows, added over batches and ranks before any quotient."""
         self.module.eval()
         sums: torch.Tensor | None = None
         state: State | None = None
@@ -169,22 +173,8 @@ class Fit:
                     statistics = torch.zeros_like(statistics)
                 sums = statistics if sums is None else sums + statistics
         assert sums is not None
-        return self.task.metrics(self.ranks.add(sums).tolist())
-
-    def _steps(self, number: int) -> list[np.ndarray]:
-        """The global batches of an epoch, as places among the training rows."""
-        training = self.config.training
-        visit, part = divmod(number - 1, self._parts)
-        places = np.arange(len(self.train))
-        if not self.train.streams:
-            chance = np.random.default_rng([*self._stream, visit + 1])
-            places = order(
-                chance, self.train.lengths_R, len(places), training.batch_size, training.bucket
-            )
-        size = training.batch_size
-        batches = np.array_split(places, range(size, len(places), size))
-        mine = np.array_split(np.arange(len(batches)), self._parts)[part]
-        return batches[mine[0] : mine[-1] + 1]
+        added: list[float] = self.ranks.add(sums).tolist()
+        return added
 
     def _run(self, model: nn.Module, batch: Batch, state: State | None) -> tuple[Outputs, State]:
         """The outputs of a batch; of a stream, which goes on from a state, the state after it."""

@@ -29,11 +29,43 @@ def order(
     shuffled = chance.permutation(num)
     if lengths_R is None or bucket == 0 or num <= batch_size:
         return shuffled
-    lengths_R = lengths_R[shuffled]
-    noisy_R = lengths_R + (1 + _NOISE * lengths_R) * chance.uniform(-1, 1, num)
-    bucket_R = np.arange(num) // (bucket * batch_size)
-    by_length = shuffled[np.lexsort((noisy_R, bucket_R))]
+    by_length = _sorted(chance, shuffled, lengths_R, bucket * batch_size)
     # The last batch is the one that may be smaller: it stays where it is.
     full = (num - 1) // batch_size
     batches = by_length[: full * batch_size].reshape(full, batch_size)
     return np.concatenate([chance.permutation(batches).ravel(), by_length[full * batch_size :]])
+
+
+def within(
+    chance: np.random.Generator, lengths_R: np.ndarray, budget: int, bucket: int
+) -> list[np.ndarray]:
+    """The batches of an epoch, each of at most `budget` steps with its padding, or of one row.
+
+    Args:
+        budget: rows of a batch times steps of its longest.
+        bucket: batches of middling length that are sorted together; 0 sorts none.
+    """
+    places = chance.permutation(len(lengths_R))
+    if bucket:
+        rows = max(1, int(budget / lengths_R.mean()))
+        places = _sorted(chance, places, lengths_R, bucket * rows)
+    starts, rows, longest = [0], 0, 0
+    for place, length in enumerate(lengths_R[places].tolist()):
+        longest = max(longest, length)
+        if rows and (rows + 1) * longest > budget:
+            starts.append(place)
+            rows, longest = 0, length
+        rows += 1
+    batches = np.split(places, starts[1:])
+    return [batches[i] for i in chance.permutation(len(batches))]
+
+
+def _sorted(
+    chance: np.random.Generator, places: np.ndarray, lengths_R: np.ndarray, bucket: int
+) -> np.ndarray:
+    """Places sorted by length, about, within each bucket of so many."""
+    lengths_R = lengths_R[places]
+    noisy_R = lengths_R + (1 + _NOISE * lengths_R) * chance.uniform(-1, 1, len(places))
+    bucket_R = np.arange(len(places)) // bucket
+    by_length: np.ndarray = places[np.lexsort((noisy_R, bucket_R))]
+    return by_length

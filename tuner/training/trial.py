@@ -14,6 +14,7 @@ from tuner import registry
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import Diverged
+from tuner.tasks import _tables as tables
 from tuner.training import checkpoint
 from tuner.training.fit import Fit, below
 from tuner.training.job import Job
@@ -100,7 +101,7 @@ class Trial:
         metrics = {name: sum(m[name] for m in per_fit) / len(per_fit) for name in per_fit[0]}
         elapsed = time.perf_counter() - begin
         self.seconds += elapsed
-        metrics["rows_per_second"] = sum(fit.rows_per_epoch for fit in self.fits) / elapsed
+        metrics["rows_per_second"] = sum(fit.train.rows_per_epoch for fit in self.fits) / elapsed
         self.curve.append((self.epoch, metrics))
         if self.refits:
             value = float(self.epoch)
@@ -134,13 +135,16 @@ class Trial:
         return max(1, round(sum(bests) / len(bests)))
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Metrics of the best weights on a split."""
+        """Metrics of the best weights on a split; of the test split the task's tables are kept."""
         (fit,) = self.fits
         best = checkpoint.read(self.folder, BEST)
         if best is not None:
             fit.module.load_state_dict(best.tensors)
         assert split in ("train", "validation", "test")
-        return fit.evaluate(fit.batches(split))  # type: ignore[arg-type]
+        sums = fit.statistics(fit.batches(split))  # type: ignore[arg-type]
+        if split == "test" and self.ranks.rank == 0:
+            tables.write(fit.task.tables(sums), self.folder, split)
+        return fit.task.metrics(sums)
 
     def _one(self, index: int, fit: Fit) -> dict[str, float]:
         history = [values[index] for values in self.values]

@@ -76,3 +76,14 @@ def test_an_output_that_is_not_finite_has_no_score(store: Store, task: Task) -> 
     outputs = torch.zeros(3, 3)
     outputs[1, 1] = float("nan")
     assert np.isnan(task.metrics(task.statistics(outputs, batch).tolist())["accuracy"])
+
+
+def test_confusions_are_counted_by_name(store: Store, task: Task) -> None:
+    rows = np.arange(len(store.length_S))
+    outputs = torch.randn(len(rows), 3, generator=torch.Generator().manual_seed(0))
+    sums = task.statistics(outputs, task.batch(store, rows).to_torch("cpu")).tolist()
+    table = task.tables(sums)["confusion"]
+    expected = reference.confusion_matrix(store.label_S, outputs.argmax(1).numpy())
+    assert table.columns == ("a", "b", "c")
+    assert [list(table.rows[name]) for name in "abc"] == expected.tolist()
+    assert f"| b | {' | '.join(map(str, expected[1]))} |" in table.to_markdown()

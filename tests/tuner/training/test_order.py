@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tuner.training.order import order
+from tuner.training.order import order, within
 
 LENGTHS = np.random.default_rng(1).integers(1, 100, size=203)
 
@@ -43,3 +43,30 @@ def test_an_epoch_follows_from_its_seed_and_differs_from_the_next() -> None:
 
 def test_rows_of_one_length_are_only_shuffled() -> None:
     assert (epoch(0, 4, None) == np.random.default_rng(0).permutation(203)).all()
+
+
+def budgeted(seed: int, budget: int, bucket: int = 8) -> list[np.ndarray]:
+    return within(np.random.default_rng(seed), LENGTHS, budget, bucket)
+
+
+@pytest.mark.parametrize(("budget", "bucket"), [(400, 8), (400, 0), (150, 1), (10, 8), (10**6, 8)])
+def test_batches_keep_to_their_budget_and_hold_every_row_once(budget: int, bucket: int) -> None:
+    batches = budgeted(0, budget, bucket)
+    assert sorted(np.concatenate(batches)) == list(range(203))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * LENGTHS[batch].max() <= budget
+    assert all(len(batch) for batch in batches)
+
+
+def test_a_budget_is_spent_on_many_short_rows_or_few_long_ones() -> None:
+    batches = budgeted(0, 400)
+    spent = np.array([len(batch) * LENGTHS[batch].max() for batch in batches])
+    rows = [len(batch) for batch in batches]
+    assert np.median(spent) > 300 and max(rows) > 3 * min(rows)
+    assert sum(spent) < sum(len(b) * LENGTHS[b].max() for b in budgeted(0, 400, bucket=0))
+
+
+def test_budgeted_epochs_follow_from_their_seed() -> None:
+    one, same, other = budgeted(1, 400), budgeted(1, 400), budgeted(2, 400)
+    assert all((a == b).all() for a, b in zip(one, same, strict=True))
+    assert {frozenset(b.tolist()) for b in one} != {frozenset(b.tolist()) for b in other}

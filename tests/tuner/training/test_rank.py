@@ -72,11 +72,21 @@ def test_another_seed_gives_other_weights(data: Path, tmp_path: Path) -> None:
     assert not same(one, two)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw", "rmsprop"])
+MADE_ROWS = {"data/sampling": "synthetic", "augmentation/jitter": 0.1, "augmentation/mixup": 0.4}
+MADE_ROWS |= {"training/batch_tokens": 60}
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "changes"),
+    [
+        *((name, {}) for name in ("sgd", "momentum", "adam", "adamw", "rmsprop")),
+        ("adam", MADE_ROWS),
+    ],
+)
 def test_a_resumed_trial_ends_with_the_weights_of_an_undisturbed_one(
-    data: Path, tmp_path: Path, optimizer: str
+    data: Path, tmp_path: Path, optimizer: str, changes: dict[str, Any]
 ) -> None:
-    values = VALUES | {"optimizer/name": optimizer, "schedule/name": "plateau"}
+    values = VALUES | {"optimizer/name": optimizer, "schedule/name": "plateau"} | changes
     values |= {"schedule/patience": 1, "training/epochs": 5}
     undisturbed, expected = train(Rank("cpu", 1), made.job(data, tmp_path / "whole", values))
     job = made.job(data, tmp_path / "cut", values)
@@ -163,6 +173,17 @@ def test_early_stopping_ends_a_trial_that_stands_still(data: Path, tmp_path: Pat
     reports, _ = train(Rank("cpu", 1), made.job(data, tmp_path / "t", values))
     assert len(reports) == 3
     assert reports[-1].ended == "no better value in 2 epochs"
+
+
+def test_a_budget_of_steps_takes_the_place_of_a_number_of_rows(data: Path, tmp_path: Path) -> None:
+    rank = Rank("cpu", 1)
+    rank.start(made.job(data, tmp_path / "t", {"training/batch_tokens": 40}))
+    rank.epoch()
+    assert rank._trial is not None
+    (fit,) = rank._trial.fits
+    shapes = [fit.train.take(places).inputs.shape for places in fit.train.steps(1)]
+    assert all(rows * steps <= 40 for rows, steps, _ in shapes)
+    assert len({rows for rows, _, _ in shapes}) > 2 and fit.num_steps == len(shapes)
 
 
 def test_folds_advance_together_and_report_their_mean(folds: Path, tmp_path: Path) -> None:

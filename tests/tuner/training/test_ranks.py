@@ -86,6 +86,20 @@ def test_a_gang_follows_the_curve_of_one_rank(
             assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
 
 
+def test_a_gang_makes_the_rows_of_one_rank(data: Path, tmp_path: Path) -> None:
+    """Sampled, synthetic, augmented and mixed, in batches of a budget of steps."""
+    values = VALUES | {"data/sampling": "synthetic", "data/class_weights": "balanced"}
+    values |= {"loss/label_smoothing": 0.1, "loss/focal": 1.0}
+    values |= {f"augmentation/{name}": 0.2 for name in ("jitter", "scale", "mixup")}
+    values |= {f"augmentation/{name}": 0.3 for name in ("crop", "shift", "time_warp")}
+    values |= {"training/batch_tokens": 100}
+    (alone,) = train(tmp_path / "alone", data, values, 1)
+    for rank in train(tmp_path / "gang", data, values, 2):
+        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
+            for name in ours.keys() - {"rows_per_second"}:
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
+
+
 def test_shares_are_a_partition_with_the_rest_on_the_first_ranks() -> None:
     rows = np.arange(10)
     shares = [Ranks(rank=rank, size=4).share(rows) for rank in range(4)]

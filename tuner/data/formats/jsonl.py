@@ -40,8 +40,9 @@ def read(path: Path, layout: Layout) -> RawTable:
     kinds = _kinds(text)
     refuse_bomb(path, 8 * len(kinds) * (text.count(b"\n") + 1))
     types = {"text": pa.string(), "number": pa.float64(), "truth": pa.bool_(), "whole": pa.int64()}
+    names = (layout.id, layout.label, layout.group)
     schema = [
-        (key, types["whole" if kind == "number" and key in (layout.id, layout.label) else kind])
+        (key, types["whole" if kind == "number" and key in names else kind])
         for key, kind in kinds.items()
     ]
     try:

@@ -1,7 +1,8 @@
 """Labelled sequences of the UEA and UCR archives: a header of `@` lines, then one sequence a line.
 
-Channels stand between colons, values between commas, the class last, `?` for a missing value;
-sequences may differ in length. See the aeon toolkit's description of the `.ts` format.
+Channels stand between colons, values between commas, the class (or the number to predict) last, `?`
+for a missing value; sequences may differ in length. See the aeon toolkit's description of the `.ts`
+format.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from tuner.errors import Mistake
 
 EXTENSIONS: tuple[str, ...] = (".ts",)
-COLUMNS = {"id": "id", "label": "label"}
-"""What the two columns are called that are no channels; channels are called 1, 2, …"""
+COLUMNS = {"id": "id", "label": "label", "target": "target"}
+"""What the columns are called that are no channels; channels are called 1, 2, …"""
 
 _MAX_LISTED = 5
 
@@ -29,6 +30,8 @@ _MAX_LISTED = 5
 class _Header:
     labels: list[str] = field(default_factory=list)
     labelled: bool = False
+    numeric: bool = False
+    """Whether what stands last is a number, not a class."""
     timed: bool = False
     num_channels: int | None = None
     first_line: int = 0
@@ -50,7 +53,7 @@ def read(path: Path, layout: Layout) -> RawTable:
     from tuner.errors import DataError
 
     lines = read_text(path, layout.encoding).decode().splitlines()
-    header = _read_header(path, lines)
+    header = _read_header(path, lines, layout)
     blocks: list[np.ndarray] = []
     labels: list[str | None] = []
     numbers: list[int] = []
@@ -73,7 +76,10 @@ def read(path: Path, layout: Layout) -> RawTable:
     values_NF = np.concatenate(blocks)
     owner_N = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
     columns = {"id": _texts([f"{path.name}:{i}" for i in range(1, len(blocks) + 1)], owner_N)}
-    if header.labelled and layout.label:
+    if header.labelled and header.numeric:
+        targets = np.array([np.nan if label is None else float(label) for label in labels])
+        columns["target"] = pa.array(targets[owner_N])
+    elif header.labelled and layout.label:
         columns["label"] = _texts(labels, owner_N)
     for channel in range(values_NF.shape[1]):
         columns[str(channel + 1)] = pa.array(np.ascontiguousarray(values_NF[:, channel]))
@@ -88,7 +94,7 @@ def _texts(names: list[str] | list[str | None], owner_N: np.ndarray) -> object:
     )
 
 
-def _read_header(path: Path, lines: list[str]) -> _Header:
+def _read_header(path: Path, lines: list[str], layout: Layout) -> _Header:
     from tuner.errors import DataError
 
     header = _Header()
@@ -107,6 +113,8 @@ def _read_header(path: Path, lines: list[str]) -> _Header:
             header.timed = yes
         elif key == "@classlabel":
             header.labelled, header.labels = yes, rest[1:]
+        elif key == "@targetlabel" and yes and layout.targets:
+            header.labelled = header.numeric = True
         elif key == "@targetlabel" and yes:
             raise DataError(_mistake(path, number, "a number to predict, not a class", "labels"))
         elif key == "@dimensions" and rest and rest[0].isdigit():
@@ -126,7 +134,9 @@ def _sequence(line: str, header: _Header) -> tuple[np.ndarray, str | None]:
     label = channels.pop().strip() if header.labelled else None
     if label in ("", "?"):
         label = None
-    if label is not None and header.labels and label not in header.labels:
+    if label is not None and header.numeric:
+        float(label)
+    elif label is not None and header.labels and label not in header.labels:
         raise ValueError(f"the class {label!r}, which `@classLabel` does not name")
     header.num_channels = header.num_channels or len(channels)
     if len(channels) != header.num_channels:

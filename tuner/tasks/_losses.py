@@ -1,0 +1,98 @@
+"""Training losses over classes: for whole sequences and for steps alike.
+
+Scores never come from here: a validation `loss` is the plain cross-entropy, the same for every
+trial, whatever it was trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from tuner.part import Config as PartConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.tasks._base import Batch
+
+ClassWeights = Literal["none", "balanced", "sqrt"]
+
+_SMALLEST = 1e-6
+"""Of 1 - p, whose power has no gradient at 0."""
+
+
+class ClassLossConfig(PartConfig):
+    """Section `loss/` of a trial that learns classes; training only."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each target that is spread over all classes (Szegedy et al. 2016); 0 is off."""
+    focal: float = Field(default=0.0, ge=0, le=10)
+    """Gamma of the focal loss (Lin et al. 2017), which passes over what is learned already: each
+    term counts (1 - p) ** gamma; 0 is off."""
+
+
+def class_losses(
+    logits: Tensor,
+    targets: Tensor,
+    config: ClassLossConfig,
+    weights_C: Tensor | None = None,
+) -> Tensor:
+    """The training loss of each target.
+
+    Args:
+        logits: (..., C).
+        targets: int64 (...), classes; what does not count must still be a class.
+        weights_C: of the classes.
+
+    Returns:
+        float (...); smoothed and focal at once, a smoothed target's classes are each focal.
+    """
+    import torch
+    from torch.nn.functional import log_softmax, nll_loss
+
+    logs = log_softmax(logits, dim=-1)
+    if config.focal:
+        # 1 - p by expm1: p itself rounds to 1 long before 1 - p is 0.
+        terms = (-torch.expm1(logs)).clamp_min(_SMALLEST) ** config.focal * logs
+    else:
+        terms = logs
+    flat = terms.reshape(-1, terms.shape[-1])
+    losses = nll_loss(flat, targets.reshape(-1), reduction="none").view(targets.shape)
+    if config.label_smoothing:
+        share = config.label_smoothing
+        losses = (1 - share) * losses - share * terms.mean(dim=-1)
+    return losses if weights_C is None else losses * weights_C[targets]
+
+
+def mixed(loss: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:
+    """The loss of mixed rows: of either target by its share (Zhang et al. 2018).
+
+    Args:
+        loss: of each row, given targets.
+    """
+    losses = loss(batch.targets)
+    if batch.others is None:
+        return losses
+    share = batch.share.view(-1, *[1] * (losses.ndim - 1))
+    both: Tensor = share * losses + (1 - share) * loss(batch.others)
+    return both
+
+
+def class_weights(how: ClassWeights, counts: Sequence[int]) -> np.ndarray | None:
+    """float32: a weight for each class, 1 in the mean over the training rows; None if all are 1.
+
+    Args:
+        counts: of the classes in the training rows; a class without any weighs nothing.
+    """
+    if how == "none":
+        return None
+    counts_C = np.asarray(counts, dtype=np.float64)
+    shares_C = np.where(counts_C > 0, 1 / np.maximum(counts_C, 1), 0)
+    if how == "sqrt":
+        shares_C = np.sqrt(shares_C)
+    weights_C: np.ndarray = shares_C * (counts_C.sum() / (shares_C @ counts_C))
+    return weights_C.astype(np.float32)

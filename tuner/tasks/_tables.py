@@ -1,0 +1,44 @@
+"""What is kept of a final model's scores beside its metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tuner import markdown
+from tuner.files import write_text
+
+_MOST_COLUMNS = 50
+"""Of a table to be read; JSON has them all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Counts under names."""
+
+    about: str
+    """What its rows and columns are, in a sentence."""
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[int, ...]]
+
+    def to_markdown(self) -> str:
+        """The table under its sentence."""
+        head = ["", *map(markdown.plain, self.columns)]
+        body = ([name, *map(str, counts)] for name, counts in self.rows.items())
+        return f"{self.about}\n\n{markdown.table(head, body)}\n"
+
+
+def write(tables: Mapping[str, Table], folder: Path, split: str) -> None:
+    """Files for people and for programs: `test-confusion.md` and `test-confusion.json`."""
+    for name, table in tables.items():
+        path = folder / f"{split}-{name}"
+        write_text(path.with_suffix(".json"), json.dumps(asdict(table), indent=1))
+        if len(table.columns) <= _MOST_COLUMNS:
+            write_text(path.with_suffix(".md"), table.to_markdown())
+
+
+def written(folder: Path, split: str) -> list[Path]:
+    """The files of all tables of a split."""
+    return sorted(folder.glob(f"{split}-*.md")) + sorted(folder.glob(f"{split}-*.json"))
