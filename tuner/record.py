@@ -145,10 +145,10 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         for row in board.rows:
             if row.test is not None:
                 self._tracker.best(_key(row.number), {f"test/{board.metric}": row.test})
-                for path in tables.written(self._folder / trial_folder(row.number), "test"):
-                    self._tracker.artifact(_key(row.number), path)
-                    if best is not None and row.number == best.number:
-                        self._tracker.artifact(SWEEP, path, "best")
+        if best is not None:
+            for path in tables.written(self._folder / trial_folder(best.number)):
+                self._tracker.artifact(_key(best.number), path)
+                self._tracker.artifact(SWEEP, path, "best")
         self._tracker.best(SWEEP, {_legal(name): value for name, value in figures.items()})
         self._tracker.tags(SWEEP, tags)
         self._tracker.artifact(SWEEP, self._folder / "leaderboard.csv")

@@ -80,14 +80,16 @@ def test_every_run_is_in_mlflow_once_and_closed(place: Path) -> None:
 def test_the_winners_confusions_are_kept_and_in_mlflow(place: Path) -> None:
     best = board(place)["trials"][0]  # type: ignore[index]
     folder = place / "sweeps" / "small" / "trials" / f"{best['trial']:04d}"
-    confusion = json.loads((folder / "test-confusion.json").read_text())
-    counts = [confusion["rows"][name] for name in "abc"]
-    assert confusion["columns"] == ["a", "b", "c"]
-    hits = sum(counts[c][c] for c in range(3))
-    assert hits / sum(map(sum, counts)) == pytest.approx(best["test"])
+    for split, score in (("validation", best["value"]), ("test", best["test"])):
+        confusion = json.loads((folder / f"{split}-confusion.json").read_text())
+        counts = [confusion["rows"][name] for name in "abc"]
+        assert confusion["columns"] == ["a", "b", "c"]
+        hits = sum(counts[c][c] for c in range(3))
+        assert hits / sum(map(sum, counts)) == pytest.approx(score)
     assert "| a | " in (folder / "test-confusion.md").read_text()
     kept = {path.name for path in (place / "sweeps").rglob("artifacts/best/*")}
-    assert kept == {"test-confusion.json", "test-confusion.md"}
+    names = {f"{split}-confusion" for split in ("validation", "test")}
+    assert kept == {f"{name}.{kind}" for name in names for kind in ("json", "md")}
 
 
 def test_the_same_spec_again_shows_the_leaderboard(place: Path) -> None:

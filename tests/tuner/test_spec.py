@@ -184,3 +184,16 @@ def test_the_schema_takes_good_specs_and_knows_every_section() -> None:
     assert set(yaml.safe_load(GOOD)) <= set(schema["properties"])
     assert schema["required"] == ["name", "task", "data"]
     assert "model/hidden_size" in schema["properties"]["override"]["properties"]
+
+
+def test_rows_and_losses_of_training_are_searched_like_anything_else(tmp_path: Path) -> None:
+    parts = "[classification, parts/augmentation, parts/imbalance]"
+    text = GOOD.partition("space:")[0] + f"space:\n  include: {parts}\n"
+    found = load(tmp_path, text + "override:\n  training/batch_tokens: [2000, 8000]\n")
+    kinds = {"augmentation": 6, "loss": 2}
+    for section, num in kinds.items():
+        assert sum(path.startswith(f"{section}/") for path in found.space.defaults()) == num
+    assert found.space.defaults()["data/sampling"] == "none"
+    assert found.space.defaults()["training/batch_tokens"] == 2000
+    with pytest.raises(SpecError, match="augmentation/jitters"):
+        load(tmp_path, text + "override:\n  augmentation/jitters: 0.1\n")

@@ -33,12 +33,14 @@ class Table:
 def write(tables: Mapping[str, Table], folder: Path, split: str) -> None:
     """Files for people and for programs: `test-confusion.md` and `test-confusion.json`."""
     for name, table in tables.items():
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{split}-{name}"
         write_text(path.with_suffix(".json"), json.dumps(asdict(table), indent=1))
         if len(table.columns) <= _MOST_COLUMNS:
             write_text(path.with_suffix(".md"), table.to_markdown())
 
 
-def written(folder: Path, split: str) -> list[Path]:
-    """The files of all tables of a split."""
-    return sorted(folder.glob(f"{split}-*.md")) + sorted(folder.glob(f"{split}-*.json"))
+def written(folder: Path) -> list[Path]:
+    """The files of all tables."""
+    splits = ("validation", "test")
+    return [path for split in splits for path in sorted(folder.glob(f"{split}-*"))]

@@ -85,6 +85,10 @@ class Trial:
         self.best_value, self.best_epoch = -math.inf, 0
         self.best_metrics: dict[str, float] = {}
         self._best_tensors: dict[str, torch.Tensor] = {}
+        self._sums: list[list[float]] = [[] for _ in self.fits]
+        """The task's sums of the last epoch on each fit's validation rows."""
+        self._best_sums: list[float] = []
+        """Those of the best epoch, over all folds."""
         self._kept_epoch = self._saved_epoch = 0
         self._saved_at = time.monotonic()
         self._ended = False
@@ -151,7 +155,8 @@ class Trial:
         metrics = fit.epoch(self.epoch, history)
         if self.refits:
             return metrics
-        metrics |= fit.evaluate(fit.validation)
+        self._sums[index] = fit.statistics(fit.validation)
+        metrics |= fit.task.metrics(self._sums[index])
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(f"`{name}` is {value} after epoch {self.epoch}")
@@ -163,6 +168,7 @@ class Trial:
 
     def _remember_best(self, value: float, metrics: dict[str, float]) -> None:
         self.best_value, self.best_epoch, self.best_metrics = value, self.epoch, dict(metrics)
+        self._best_sums = [sum(each) for each in zip(*self._sums, strict=True)]
         if len(self.fits) == 1:
             state = self.fits[0].module.state_dict()
             self._best_tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
@@ -192,9 +198,12 @@ class Trial:
         if self._best_tensors and self._kept_epoch != self.best_epoch:
             checkpoint.write(self.folder, BEST, self._best_tensors, {"epoch": self.best_epoch})
             self._kept_epoch = self.best_epoch
+        if self._best_sums:
+            tables.write(self.fits[0].task.tables(self._best_sums), self.folder, "validation")
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         found = {f"best/{name}": tensor for name, tensor in self._best_tensors.items()}
+        found["best_sums"] = torch.tensor(self._best_sums, dtype=torch.float64)
         for index, fit in enumerate(self.fits):
             found |= {f"fit{index}/{name}": tensor for name, tensor in fit.tensors().items()}
         return found
@@ -220,6 +229,7 @@ class Trial:
         for index, fit in enumerate(self.fits):
             fit.restore(below(tensors, f"fit{index}/"))
         self._best_tensors = below(tensors, "best/")
+        self._best_sums = tensors["best_sums"].tolist()
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self._saved_epoch = self.epoch
         self.values = state["history"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,41 @@ def test_a_stopped_trial_keeps_its_best_weights_and_no_checkpoint(
     rank.epoch()
     rank.save()
     rank.stop()
-    assert sorted(p.name for p in (tmp_path / "t").iterdir()) == ["best.json", "best.safetensors"]
+    names = sorted(p.name for p in (tmp_path / "t").iterdir() if "confusion" not in p.name)
+    assert names == ["best.json", "best.safetensors"]
+
+
+def hits(folder: Path) -> tuple[int, int]:
+    """Right and all answers of a kept confusion matrix."""
+    rows = json.loads((folder / "validation-confusion.json").read_text())["rows"]
+    counts = list(rows.values())
+    return sum(row[c] for c, row in enumerate(counts)), sum(map(sum, counts))
+
+
+def test_the_confusions_of_the_best_epoch_are_kept_though_a_trial_resumes(
+    data: Path, tmp_path: Path
+) -> None:
+    values = {"training/epochs": 8, "training/patience": 2, "optimizer/lr": 0.3}
+    job = made.job(data, tmp_path / "t", values)
+    first = Rank("cpu", 1)
+    first.start(job)
+    report = first.epoch()
+    while not report.ended:
+        first.save()
+        second = Rank("cpu", 1)
+        second.start(job)
+        report, first = second.epoch(), second
+    right, everything = hits(tmp_path / "t")
+    assert right / everything == pytest.approx(report.best)
+    assert report.metrics["accuracy"] < report.best, "the last epoch was the best"
+
+
+def test_the_confusions_of_folds_are_those_of_all_rows(folds: Path, tmp_path: Path) -> None:
+    rank = Rank("cpu", 1)
+    rank.start(made.job(folds, tmp_path / "t"))
+    while not rank.epoch().ended:
+        pass
+    assert hits(tmp_path / "t")[1] == 61
 
 
 def test_lost_weights_are_trained_again_exactly(data: Path, tmp_path: Path) -> None:
