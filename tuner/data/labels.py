@@ -78,7 +78,8 @@ def classes(label_S: Sequence[str | None], name: str, mistakes: list[Mistake]) -
                 rule=f"label column {name!r} must hold whole numbers only, or texts only",
                 where="data/target",
                 got=problem[1],
-                fix="Spell all labels in one way, or name another column.",
+                fix="Take `task: regression` for numbers, spell all labels in one way, or name "
+                "another column.",
             )
         )
     return names if problem or not whole else sorted(names, key=int)
