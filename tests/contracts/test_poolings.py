@@ -22,7 +22,7 @@ def pooled(pool: nn.Module, h_BTDH: Tensor, lengths_B: Tensor) -> Tensor:
 
 def test_padding_does_not_count(name: str, directions: int) -> None:
     torch.manual_seed(0)
-    pool = registry.get("poolings", name).build(directions, 4)
+    pool = registry.get("poolings", name).build(directions, 4, 3)
     h_BTDH = torch.randn(3, 6, directions, 4)
     lengths_B = torch.tensor([6, 1, 4])
 
@@ -36,7 +36,7 @@ def test_padding_does_not_count(name: str, directions: int) -> None:
 
 
 def test_no_gradient_reaches_padding(name: str, directions: int) -> None:
-    pool = registry.get("poolings", name).build(directions, 4)
+    pool = registry.get("poolings", name).build(directions, 4, 3)
     h_BTDH = torch.randn(2, 5, directions, 4, requires_grad=True)
 
     pooled(pool, h_BTDH, torch.tensor([5, 2])).sum().backward()
@@ -47,7 +47,7 @@ def test_no_gradient_reaches_padding(name: str, directions: int) -> None:
 
 
 def test_a_placeholder_row_stays_finite(name: str, directions: int) -> None:
-    pool = registry.get("poolings", name).build(directions, 4)
+    pool = registry.get("poolings", name).build(directions, 4, 3)
     h_BTDH = torch.randn(1, 3, directions, 4, requires_grad=True)
 
     pooled_BDH = pooled(pool, h_BTDH, torch.tensor([0]))
@@ -60,5 +60,5 @@ def test_a_placeholder_row_stays_finite(name: str, directions: int) -> None:
 def test_its_size_is_known_without_torch(name: str, directions: int) -> None:
     part = registry.get("poolings", name)
 
-    built = sum(p.numel() for p in part.build(directions, 4).parameters())
-    assert part.num_parameters(directions, 4) == built
+    built = sum(p.numel() for p in part.build(directions, 4, 3).parameters())
+    assert part.num_parameters(directions, 4, 3) == built

@@ -7,15 +7,15 @@ sequence reversed within its length. Packed sequences would be as exact, but los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuner import registry
-from tuner.models.norm import NormName, norm
+from tuner.models.dropout import drop, run_with_dropped_weights
+from tuner.models.norm import norm
 from tuner.models.shape import Dropouts
 from tuner.models.steps import Steps
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tuner.models.architectures.recurrent import RecurrentConfig
 
 Join = Literal["concat", "sum", "mean"]
-BuildCell = Callable[[int, int], nn.Module]
-"""(inputs, hidden size) → (x_BTI, state or nothing) → (h_BTH, state)"""
 
 
 def join(h_D: Sequence[Tensor], how: Join) -> Tensor:
@@ -46,15 +44,31 @@ def join(h_D: Sequence[Tensor], how: Join) -> Tensor:
             assert_never(how)
 
 
-class Layer(nn.Module):
-    """One level of the stack: a cell and its normalisation for each direction."""
+class InitialState(nn.Module):
+    """The state that a sequence starts from, learned: batch size → tensors 1BH."""
 
-    def __init__(
-        self, build_cell: BuildCell, inputs: int, hidden_size: int, directions: int, norms: NormName
-    ) -> None:
+    def __init__(self, parts: int, hidden_size: int) -> None:
         super().__init__()
-        self.cells = nn.ModuleList(build_cell(inputs, hidden_size) for _ in range(directions))
-        self.norms = nn.ModuleList(norm(norms, hidden_size) for _ in range(directions))
+        self.parts = nn.ParameterList(torch.zeros(hidden_size) for _ in range(parts))
+
+    def forward(self, x_BTI: Tensor) -> list[Tensor]:
+        """The same for every sequence of a batch."""
+        return [part_H.expand(1, x_BTI.shape[0], -1).contiguous() for part_H in self.parts]
+
+
+class Layer(nn.Module):
+    """One level of the stack: for each direction a cell, its normalisation, and how it starts."""
+
+    def __init__(self, config: RecurrentConfig, inputs: int, recurrent_dropout: float) -> None:
+        super().__init__()
+        cell, width = registry.get("cells", config.cell), config.hidden_size
+        directions = range(config.directions)
+        self.recurrent_dropout = recurrent_dropout
+        self.cells = nn.ModuleList(cell.build(inputs, width) for _ in directions)
+        self.norms = nn.ModuleList(norm(config.norm, width) for _ in directions)
+        self.initials = nn.ModuleList()
+        if config.initial_state == "learned":
+            self.initials.extend(InitialState(len(cell.STATE), width) for _ in directions)
 
     def forward(
         self, x_BTI: Tensor, steps: Steps, state: Sequence[Tensor]
@@ -69,42 +83,48 @@ class Layer(nn.Module):
         outputs, ends = [], []
         for direction, (cell, normalise) in enumerate(zip(self.cells, self.norms, strict=True)):
             backward = direction == 1
-            h_BTH, end = _run(cell, steps.reverse(x_BTI) if backward else x_BTI, state)
+            if self.initials and not state:
+                start = self.initials[direction](x_BTI)
+            else:
+                start = state
+            h_BTH, end = self._run(cell, steps.reverse(x_BTI) if backward else x_BTI, start)
             if backward:
                 h_BTH = steps.reverse(h_BTH)
             outputs.append(normalise(h_BTH, steps))
             ends.append(end)
         return outputs, ends[0]
 
-
-def _run(cell: nn.Module, x_BTI: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """A cell's state is a tensor or, as an LSTM's, a tuple of some; here it is always a list."""
-    if not state:
-        h_BTH, end = cell(x_BTI)
-    else:
-        h_BTH, end = cell(x_BTI, state[0] if len(state) == 1 else tuple(state))
-    return h_BTH, [end] if isinstance(end, Tensor) else list(end)
+    def _run(
+        self, cell: nn.Module, x_BTI: Tensor, state: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """A cell's state is a tensor or, as an LSTM's, a tuple of them; here it is a list."""
+        if self.training and self.recurrent_dropout:
+            h_BTH, end = run_with_dropped_weights(cell, x_BTI, state, self.recurrent_dropout)
+        elif state:
+            h_BTH, end = cell(x_BTI, state[0] if len(state) == 1 else tuple(state))
+        else:
+            h_BTH, end = cell(x_BTI)
+        return h_BTH, [end] if isinstance(end, Tensor) else list(end)
 
 
 class Encoder(nn.Module):
     """The stack: (x_BTF, steps, state) → the top layer's h_BTH of each direction, and the state.
 
     The state is one flat list over the layers, of the forward direction. There is dropout between
-    layers.
+    layers. With `residual`, what a layer gives is added to what the one below gave, direction by
+    direction and past the dropout.
     """
 
     def __init__(self, config: RecurrentConfig, dropouts: Dropouts, *, inputs: int) -> None:
         super().__init__()
         self.join: Join = config.join
+        self.residual = config.residual
         self.dropouts = dropouts
-        build_cell = registry.get("cells", config.cell).build
         self.layers = nn.ModuleList(
             Layer(
-                build_cell,
+                config,
                 inputs if level == 0 else config.joined_size,
-                config.hidden_size,
-                config.directions,
-                config.norm,
+                dropouts.recurrent_dropout,
             )
             for level in range(config.layers)
         )
@@ -113,12 +133,20 @@ class Encoder(nn.Module):
         self, x_BTF: Tensor, steps: Steps, state: Sequence[Tensor] = ()
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Encodes every step; what stands at padded steps is finite and meaningless."""
-        h_D = [x_BTF]
         share = len(state) // len(self.layers)
         ends: list[Tensor] = []
+        h_D: list[Tensor] = []
         for level, layer in enumerate(self.layers):
+            below_D, x_BTI = h_D, x_BTF
             if level:
-                h_D = [F.dropout(join(h_D, self.join), self.dropouts.dropout, self.training)]
-            h_D, end = layer(h_D[0], steps, state[level * share : (level + 1) * share])
+                x_BTI = drop(
+                    join(below_D, self.join),
+                    self.dropouts.between_layers,
+                    training=self.training,
+                    locked=self.dropouts.locked,
+                )
+            h_D, end = layer(x_BTI, steps, state[level * share : (level + 1) * share])
+            if level and self.residual:
+                h_D = [h_BTH + below_BTH for h_BTH, below_BTH in zip(h_D, below_D, strict=True)]
             ends += end
         return h_D, ends

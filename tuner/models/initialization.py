@@ -23,9 +23,11 @@ class InitializationConfig(Config):
 
     recurrent: Method = "orthogonal"
     """Hidden-to-hidden weights: orthogonal (Saxe et al., 2014), xavier (Glorot and Bengio, 2010),
-    he (He et al., 2015), normal (deviation 1/√fan-in) or uniform (±1/√units, torch's own)."""
+    he (He et al., 2015), normal (zero mean and `std`) or uniform (±1/√units, torch's own)."""
     input: Method = "xavier"
     """Input-to-hidden weights."""
+    std: float | None = Field(default=None, gt=0)
+    """Deviation of what is normal; null is 1/√fan-in."""
     forget_bias: float = Field(default=1.0, ge=-10.0, le=10.0)
     """Bias of an LSTM's forget gate (Jozefowicz et al., 2015), torch's two biases together."""
 
@@ -50,10 +52,10 @@ def initialize(module: nn.Module, gates: tuple[str, ...], config: Initialization
                 parameter[0] = 0.0
             elif name.startswith("weight_ih"):
                 for block in parameter.chunk(len(gates)):
-                    _fill(block, config.input)
+                    _fill(block, config.input, config.std)
             elif name.startswith("weight_hh"):
                 for block in parameter.chunk(len(gates)):
-                    _fill(block, config.recurrent)
+                    _fill(block, config.recurrent, config.std)
             elif name.startswith("bias"):
                 parameter.zero_()
                 if name.startswith("bias_ih") and "forget" in gates:
@@ -63,7 +65,7 @@ def initialize(module: nn.Module, gates: tuple[str, ...], config: Initialization
                 nn.init.xavier_uniform_(parameter)
 
 
-def _fill(weight: Tensor, method: Method) -> None:
+def _fill(weight: Tensor, method: Method, std: float | None) -> None:
     from torch.nn import init
 
     rows, fan_in = weight.shape
@@ -75,7 +77,7 @@ def _fill(weight: Tensor, method: Method) -> None:
         case "he":
             init.kaiming_normal_(weight, nonlinearity="relu")
         case "normal":
-            init.normal_(weight, std=fan_in**-0.5)
+            init.normal_(weight, std=std or fan_in**-0.5)
         case "uniform":
             init.uniform_(weight, -(rows**-0.5), rows**-0.5)
         case _:

@@ -8,6 +8,7 @@ more takes 3 % of a small network's step.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tuner.models.steps import Steps
@@ -28,10 +29,14 @@ class Tokens(nn.Module):
         vocabulary: ids of tokens, 0 being padding.
         units: of a token's vector.
         characters: reads the remaining ids, if there are any.
+        dropout: share of tokens that a training batch does not see.
     """
 
-    def __init__(self, vocabulary: int, units: int, characters: Characters | None) -> None:
+    def __init__(
+        self, vocabulary: int, units: int, characters: Characters | None, dropout: float
+    ) -> None:
         super().__init__()
+        self.dropout = dropout
         self.embedding = nn.Embedding(vocabulary, units, padding_idx=0)
         self.characters = characters
 
@@ -39,6 +44,9 @@ class Tokens(nn.Module):
         """Looks every token up; padding becomes zeros."""
         x_BTK = _blanked(self, x_BTK, steps)
         e_BTE: Tensor = self.embedding(x_BTK[..., 0])
+        if self.training and self.dropout:
+            kept_V1 = F.dropout(e_BTE.new_ones(self.embedding.num_embeddings, 1), self.dropout)
+            e_BTE = e_BTE * kept_V1[x_BTK[..., 0]]
         if self.characters is None:
             return e_BTE
         return torch.cat([e_BTE, self.characters(x_BTK[..., 1:])], dim=-1)

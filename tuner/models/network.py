@@ -1,13 +1,15 @@
-"""The whole network of the `recurrent` architecture: read, encode, pool, read off."""
+"""The whole network of the `recurrent` architecture, from what is read to what is read off."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tuner.models.attention import SelfAttention
+from tuner.models.convolution import Convolution
+from tuner.models.dropout import drop
 from tuner.models.encoder import Encoder, join
 from tuner.models.head import TiedHead
 from tuner.models.inputs import Tokens, Values
@@ -28,7 +30,9 @@ class Network(nn.Module):
     def __init__(
         self,
         inputs: Values | Tokens,
+        convolution: Convolution | None,
         encoder: Encoder,
+        attention: SelfAttention | None,
         pooling: nn.Module | None,
         head: nn.Linear | TiedHead,
         *,
@@ -37,7 +41,9 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.convolution = convolution
         self.encoder = encoder
+        self.attention = attention
         self.pooling = pooling
         self.head = head
         self.dropouts = dropouts
@@ -50,15 +56,26 @@ class Network(nn.Module):
     ) -> Outputs:
         """Maps each sequence, or each of its steps, to its outputs."""
         steps = Steps(x, lengths_B)
-        x_BTF = F.dropout(self.inputs(x, steps), self.dropouts.input_dropout, self.training)
-        h_D, state = self.encoder(x_BTF, steps, state or ())
+        x_BTF = self._dropped(self.inputs(x, steps), self.dropouts.input_dropout)
+        state = list(state or ())
+        ends: list[Tensor] = []
+        if self.convolution is not None:
+            x_BTF, context_CBF = self.convolution(x_BTF, steps, state.pop(0) if state else None)
+            ends += [] if context_CBF is None else [context_CBF]
+        h_D, end = self.encoder(x_BTF, steps, state)
+        if self.attention is not None:
+            found_D = self.attention(h_D, steps)
+            h_D = [h_BTH + found_BTH for h_BTH, found_BTH in zip(h_D, found_D, strict=True)]
         if self.pooling is not None:
             h_D = self.pooling(h_D, steps)
-        h_J = F.dropout(join(h_D, self.encoder.join), self.dropouts.dropout, self.training)
+        h_J = self._dropped(join(h_D, self.encoder.join), self.dropouts.before_head)
         y_O = self._read_off(h_J)
         if self.carries:
-            return y_O, list(state)
+            return y_O, ends + end
         return y_O if self.transitions is None else (y_O, self.transitions)
+
+    def _dropped(self, h: Tensor, share: float) -> Tensor:
+        return drop(h, share, training=self.training, locked=self.dropouts.locked)
 
     def _read_off(self, h_J: Tensor) -> Tensor:
         if isinstance(self.head, TiedHead):

@@ -49,12 +49,32 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Dropouts:
-    """Probabilities in [0, 1) of dropping a unit in training."""
+    """What is dropped in training, as shares in [0, 1), and how."""
 
     dropout: float = 0.0
     """Between layers and before the head (Zaremba et al., 2014)."""
     input_dropout: float = 0.0
-    """Of the inputs, feature by feature and step by step."""
+    """Of what the first layer reads, feature by feature and step by step."""
+    embedding_dropout: float = 0.0
+    """Of tokens, wherever they stand in the batch (Gal and Ghahramani, 2016)."""
+    layer_dropout: float | None = None
+    """Between layers; None: `dropout`."""
+    output_dropout: float | None = None
+    """Before the head; None: `dropout`."""
+    recurrent_dropout: float = 0.0
+    """Of hidden-to-hidden weights (Merity et al., 2018)."""
+    locked: bool = False
+    """Inputs, layers and outputs have one mask for all steps of a sequence."""
+
+    @property
+    def between_layers(self) -> float:
+        """What holds between layers."""
+        return self.dropout if self.layer_dropout is None else self.layer_dropout
+
+    @property
+    def before_head(self) -> float:
+        """What holds before the head."""
+        return self.dropout if self.output_dropout is None else self.output_dropout
 
 
 class ArchitectureConfig(Config):

@@ -20,7 +20,6 @@ from tuner.config import TrialConfig
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.models.build import build
-from tuner.models.shape import Dropouts
 from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.batches import Batches
 from tuner.training.ranks import Ranks
@@ -248,11 +247,10 @@ class Fit:
 
 def build_module(config: TrialConfig, task: Task) -> nn.Module:
     """A model with its initial weights, which follow from the seed alone."""
-    drop = config.regularization
     return build(
         config.model,
         config.initialization,
-        Dropouts(dropout=drop.dropout, input_dropout=drop.input_dropout),
+        config.regularization.dropouts,
         task.shape,
         seed=config.training.seed,
     )

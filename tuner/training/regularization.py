@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from tuner.models.shape import Dropouts
 from tuner.part import Config
 
 if TYPE_CHECKING:
@@ -19,11 +21,27 @@ class RegularizationConfig(Config):
     """Share of units dropped between layers and before the head."""
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of input features dropped, each step anew."""
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of tokens dropped, wherever they stand in a batch (Gal and Ghahramani, 2016)."""
+    layer_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Share of units dropped between layers; null is `dropout`."""
+    output_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Share of units dropped before the head; null is `dropout`."""
+    recurrent_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of hidden-to-hidden weights dropped, for a whole batch (Merity et al., 2018)."""
+    locked: bool = False
+    """One mask for all steps of a sequence, of inputs, between layers and before a head that reads
+    every step (Gal and Ghahramani, 2016)."""
     l1: float = Field(default=0.0, ge=0)
     """Times the sum of absolute weights, added to the training loss."""
     l2: float = Field(default=0.0, ge=0)
     """Times half the sum of squared weights, added to the training loss. Unlike
     `optimizer/weight_decay` it passes through the optimizer's scaling."""
+
+    @property
+    def dropouts(self) -> Dropouts:
+        """What the network is told of this section."""
+        return Dropouts(**{field.name: getattr(self, field.name) for field in fields(Dropouts)})
 
 
 def regularized(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -102,6 +102,9 @@ def test_an_unknown_architecture_is_named(name: str) -> None:
         {"layers": 0},
         {"layers": 9},
         {"directions": 3},
+        {"convolution": 4},
+        {"parameters": 0},
+        {"parameters": 1000, "hidden_size": 64},
         {"norm": "group"},
     ],
 )
@@ -157,6 +160,16 @@ def test_a_shape_does_not_contradict_itself(options: dict[str, Any], rule: str) 
     ("options", "shape", "rule"),
     [
         ({"directions": 2}, Shape(3, 2, carries=True), "`model/directions` must be 1, got 2"),
+        (
+            {"attention_layer": True},
+            Shape(3, 2, carries=True, per_step=True),
+            "`model/attention_layer` must be false, got true",
+        ),
+        (
+            {"parameters": 10},
+            Shape(3, 2),
+            "`model/parameters` must be within 2%.* got 10; .* 1, 28",
+        ),
         ({"tied": True}, Shape(0, 8, per_step=True, vocabulary=9), "`model/tied` must be false"),
         ({"tied": True}, Shape(0, 9, vocabulary=9), "`model/tied` must be false"),
     ],
@@ -190,6 +203,9 @@ SHAPES = [
         {"layers": 8, "directions": 2, "join": "sum", "norm": "layer"},
         {"norm": "batch", "layers": 2},
         {"embedding": 7, "character_filters": 3},
+        {"initial_state": "learned", "directions": 2, "layers": 2},
+        {"convolution": 5, "convolution_filters": 6},
+        {"attention_layer": True, "heads": 3, "directions": 2},
     ],
     ids=str,
 )
@@ -201,3 +217,68 @@ def test_the_formula_counts_what_is_built(cell: str, options: dict[str, Any], sh
             config = part.Config(cell=cell, hidden_size=7, pooling=pooling, tied=tied, **options)
             module = part.build(config, Dropouts(), shape)
             assert part.num_parameters(config, shape) == sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=["numbers", "tags", "tokens", "characters"])
+@pytest.mark.parametrize("parameters", [500_000, 2_000_000])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"layers": 3, "directions": 2, "norm": "layer"},
+        {"tied": True, "embedding": 40, "layers": 2},
+        {"tied": True, "embedding": 48, "directions": 2, "pooling": "multihead_attention"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cell", registry.names("cells"))
+def test_a_number_of_parameters_solves_the_width(
+    cell: str, options: dict[str, Any], parameters: int, shape: Shape
+) -> None:
+    if options.get("tied") and shape.outputs != shape.vocabulary:
+        options = options | {"tied": False}
+    part = registry.get("architectures", "recurrent")
+    config = part.Config(cell=cell, parameters=parameters, **options)
+
+    with torch.device("meta"):
+        module = part.build(config, Dropouts(), shape)
+
+    count = sum(p.numel() for p in module.parameters())
+    assert count == pytest.approx(parameters, rel=0.02)
+    assert part.num_parameters(config, shape) == count
+    width = part.solved(config, shape).hidden_size
+    others = [
+        config.model_copy(update={"hidden_size": w, "parameters": None})
+        for w in (width - 1, width + 1)
+    ]
+    for other in others:
+        assert abs(part.num_parameters(other, shape) - parameters) >= abs(count - parameters)
+
+
+def test_a_tied_head_without_a_projection_is_solved_too() -> None:
+    part = registry.get("architectures", "recurrent")
+    shape = Shape(0, 500, vocabulary=500, per_step=True)
+    exact = part.num_parameters(part.Config(embedding=64, hidden_size=64, tied=True), shape)
+
+    solved = part.solved(part.Config(embedding=64, parameters=exact, tied=True), shape)
+
+    assert solved.hidden_size == 64
+
+
+def test_a_configuration_without_parameters_keeps_its_width() -> None:
+    part = registry.get("architectures", "recurrent")
+
+    assert part.solved(part.Config(hidden_size=77), Shape(3, 2)).hidden_size == 77
+
+
+def test_the_solved_width_is_the_same_after_a_round_trip() -> None:
+    """A bundle holds what the trial was told, every default included."""
+    config = RecurrentConfig(parameters=30_000)
+
+    again = RecurrentConfig(**config.model_dump())
+
+    states = [
+        build(c, InitializationConfig(), Dropouts(), Shape(3, 2), seed=0).state_dict()
+        for c in (config, again)
+    ]
+    assert all(torch.equal(states[0][name], value) for name, value in states[1].items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -65,6 +67,39 @@ def test_a_state_has_the_batch_as_its_second_dimension(cell: str) -> None:
     again_BTO, _ = module(X_BTK, lengths(X_BTK), state)
     moved_BTO, _ = module(X_BTK[order_B], lengths(X_BTK), moved)
     torch.testing.assert_close(moved_BTO, again_BTO[order_B])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"convolution": 5},
+        {"convolution": 1},
+        {"initial_state": "learned"},
+        {"residual": True, "layers": 8},
+    ],
+    ids=str,
+)
+def test_pieces_give_what_the_whole_gives_with(options: dict[str, Any]) -> None:
+    module = network(**options)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter += 0.1
+
+    pieces_BTO = read(module, [X_BTK[:, :3], X_BTK[:, 3:4], X_BTK[:, 4:]])
+
+    torch.testing.assert_close(pieces_BTO, read(module, [X_BTK]), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"convolution": 5}, {"cell": "layer_norm_lstm"}], ids=str)
+def test_an_output_sees_no_later_step(options: dict[str, Any]) -> None:
+    module = network(**options)
+    other_BTK = X_BTK.clone()
+    other_BTK[:, 5:] = 1 + X_BTK[:, 5:] % 8
+
+    y_BTO, other_BTO = read(module, [X_BTK]), read(module, [other_BTK])
+
+    torch.testing.assert_close(y_BTO[:, :5], other_BTO[:, :5])
+    assert not torch.allclose(y_BTO[:, 5:], other_BTO[:, 5:], atol=1e-4)
 
 
 def test_what_is_pooled_carries_too() -> None:

@@ -55,6 +55,16 @@ def test_input_weights_have_the_spread_of_one_gate(
         assert gate_HI.std().item() == pytest.approx(deviation, rel=0.1)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_what_is_normal_has_a_zero_mean_and_the_given_deviation(cell: str) -> None:
+    config = InitializationConfig(input="normal", recurrent="normal", std=0.3)
+
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        weight = weights(cell, config)[name]
+        assert weight.std().item() == pytest.approx(0.3, rel=0.1)
+        assert weight.mean().item() == pytest.approx(0.0, abs=0.03)
+
+
 def test_the_forget_bias_is_the_sum_of_both_biases() -> None:
     found = weights("lstm", InitializationConfig(forget_bias=1.5))
 

@@ -22,7 +22,7 @@ def network(shape: Shape = WORDS, **options: object) -> torch.nn.Module:
 
 def test_a_token_is_its_vector_and_what_its_characters_say() -> None:
     characters = Characters(6, 4)
-    tokens = Tokens(9, 5, characters)
+    tokens = Tokens(9, 5, characters, dropout=0.0)
     x_BTK = torch.tensor([[[3, 1, 2, 0], [8, 5, 0, 0]]])
 
     h_BTF = tokens(x_BTK, Steps(x_BTK, torch.tensor([2])))

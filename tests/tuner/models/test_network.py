@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -63,11 +64,24 @@ def batch(
     return x, torch.tensor(LENGTHS)
 
 
-def agree_alone_and_padded(config: RecurrentConfig, shape: Shape) -> None:
+def precise(
+    config: RecurrentConfig, shape: Shape, padding: float, extra: int = 0
+) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor]:
+    """A network and a batch, in doubles where divisions by small deviations magnify rounding."""
     module = network(config, shape=shape)
-    module(*batch(0.0, shape=shape))  # moves the running statistics off their start
+    x, lengths_B = batch(padding, extra, shape)
+    if config.cell == "layer_norm_lstm":
+        module = module.double()
+        x = x.double() if x.is_floating_point() else x
+    return module, x, lengths_B
+
+
+def agree_alone_and_padded(config: RecurrentConfig, shape: Shape) -> None:
+    module, x, lengths_B = precise(config, shape, 0.0)
+    module(x, lengths_B)  # moves the running statistics off their start
     module.eval()
-    x, lengths_B = batch(5 if shape.vocabulary else float("nan"), shape=shape)
+    for row, length in enumerate(LENGTHS):
+        x[row, length:] = 5 if shape.vocabulary else float("nan")
 
     together = module(x, lengths_B)
 
@@ -93,18 +107,53 @@ def test_alone_and_padded_give_the_same_at_each_step(config: RecurrentConfig, ki
     agree_alone_and_padded(config, replace(KINDS[kind], per_step=True))
 
 
+FEATURES = [
+    {"residual": True, "layers": 3},
+    {"initial_state": "learned"},
+    {"convolution": 5, "convolution_filters": 4},
+    {"convolution": 1},
+    {"attention_layer": True, "heads": 4},
+    {"attention_layer": True, "convolution": 3, "layers": 2, "residual": True},
+]
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("cell", registry.names("cells"))
+@pytest.mark.parametrize("options", FEATURES, ids=str)
+def test_alone_and_padded_give_the_same_with(
+    options: dict[str, Any], cell: str, directions: int, kind: str, per_step: bool
+) -> None:
+    config = RecurrentConfig(
+        **({"cell": cell, "hidden_size": 6, "directions": directions} | options)
+    )
+    agree_alone_and_padded(config, replace(KINDS[kind], per_step=per_step))
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("options", FEATURES, ids=str)
+def test_training_does_not_see_padding_with(options: dict[str, Any], per_step: bool) -> None:
+    config = RecurrentConfig(**({"hidden_size": 6, "directions": 2} | options))
+    training_agrees_with_more_padding(config, replace(KINDS["numbers"], per_step=per_step))
+
+
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("norm", ["none", "layer", "batch"])
 @pytest.mark.parametrize("cell", registry.names("cells"))
 def test_training_does_not_see_padding(cell: str, norm: str, kind: str, per_step: bool) -> None:
     config = RecurrentConfig(cell=cell, hidden_size=6, layers=2, directions=2, norm=norm)
-    shape = replace(KINDS[kind], per_step=per_step)
-    tight, loose = network(config, shape=shape), network(config, shape=shape)
-    valid = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1)
+    training_agrees_with_more_padding(config, replace(KINDS[kind], per_step=per_step))
 
-    y_tight = tight(*batch(0, shape=shape))
-    y_loose = loose(*batch(4 if shape.vocabulary else 1e3, extra=5, shape=shape))
+
+def training_agrees_with_more_padding(config: RecurrentConfig, shape: Shape) -> None:
+    per_step = shape.per_step
+    tight, x_tight, lengths_B = precise(config, shape, 0)
+    loose, x_loose, _ = precise(config, shape, 4 if shape.vocabulary else 1e3, extra=5)
+    valid = torch.arange(max(LENGTHS)) < lengths_B.unsqueeze(1)
+
+    y_tight, y_loose = tight(x_tight, lengths_B), loose(x_loose, lengths_B)
     if per_step:
         y_tight, y_loose = y_tight[valid], y_loose[:, : max(LENGTHS)][valid]
     y_tight.square().mean().backward()
@@ -139,10 +188,17 @@ def test_a_placeholder_per_step_gives_every_weight_a_zero_gradient(shape: Shape)
         assert parameter.grad.abs().sum() == 0, name
 
 
-@pytest.mark.parametrize("pooling", registry.names("poolings"))
-def test_a_placeholder_gives_every_weight_a_zero_gradient(pooling: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{"pooling": pooling} for pooling in registry.names("poolings")] + FEATURES,
+    ids=str,
+)
+def test_a_placeholder_gives_every_weight_a_zero_gradient(options: dict[str, Any]) -> None:
     config = RecurrentConfig(
-        cell="gru", hidden_size=6, layers=2, directions=2, norm="batch", pooling=pooling
+        **(
+            {"cell": "gru", "hidden_size": 6, "layers": 2, "directions": 2, "norm": "batch"}
+            | options
+        )
     )
     module = network(config)
 

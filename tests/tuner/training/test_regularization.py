@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 import torch
 from torch import nn
 
+from tuner.models.shape import Dropouts
 from tuner.training.regularization import RegularizationConfig, penalty, regularized
 
 
@@ -32,3 +35,18 @@ def test_the_penalty_is_what_its_fields_say() -> None:
     assert found is not None
     assert found.item() == pytest.approx(0.1 * 6 + 0.005 * 14)
     assert penalty(RegularizationConfig(), weights) is None
+
+
+def test_every_dropout_reaches_the_network() -> None:
+    given = {
+        "dropout": 0.1,
+        "input_dropout": 0.2,
+        "embedding_dropout": 0.3,
+        "layer_dropout": 0.4,
+        "output_dropout": 0.5,
+        "recurrent_dropout": 0.6,
+        "locked": True,
+    }
+
+    assert asdict(RegularizationConfig.model_validate(given).dropouts) == given
+    assert RegularizationConfig().dropouts == Dropouts()

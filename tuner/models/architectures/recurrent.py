@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
 from tuner.models.shape import ArchitectureConfig, Dropouts, Shape
@@ -39,12 +40,46 @@ class RecurrentConfig(ArchitectureConfig):
     """How the steps become one: a file of `tuner/models/poolings`, or an import path."""
     norm: Literal["none", "layer", "batch"] = "none"
     """Normalisation of each layer's outputs, direction by direction."""
+    residual: bool = False
+    """From the second layer on, what a layer reads is added to what it gives."""
+    initial_state: Literal["zero", "learned"] = "zero"
+    """What every sequence starts from, layer by layer and direction by direction."""
+    convolution: int = Field(default=0, ge=0, le=63)
+    """Steps of a convolution in front of the layers, an odd number; 0 is none."""
+    convolution_filters: int = Field(default=64, ge=1)
+    """Features per step that it gives."""
+    attention_layer: bool = False
+    """Multi-head self-attention over the steps on top of the layers, added to what they give."""
+    heads: int = Field(default=4, ge=1)
+    """Of `attention_layer` and of the pooling `multihead_attention`."""
     embedding: int = Field(default=64, ge=1)
     """Units of a token's vector; of no effect where numbers are read, as are the next two."""
     character_filters: int = Field(default=30, ge=1)
     """Units of what a token's characters add, where they are read (Ma and Hovy, 2016)."""
     tied: bool = False
     """The weights of the output are the tokens' vectors (Press and Wolf, 2017)."""
+
+    parameters: int | None = Field(default=None, ge=1)
+    """Of the whole network: solves `hidden_size`, which is then left out, within 2 %."""
+
+    @field_validator("convolution")
+    @classmethod
+    def _is_odd(cls, size: int) -> int:
+        if size and size % 2 == 0:
+            raise ValueError("must be odd, so that it has a middle, or 0")
+        return size
+
+    @field_validator("parameters")
+    @classmethod
+    def _stands_alone(cls, parameters: int | None, info: ValidationInfo) -> int | None:
+        default = cls.model_fields["hidden_size"].default
+        width = info.data.get("hidden_size", default)
+        if parameters is not None and width != default:
+            raise ValueError(
+                f"must be left out, or `model/hidden_size` at its default of {default}, which it "
+                f"then replaces; that is {width}"
+            )
+        return parameters
 
     @property
     def joined_size(self) -> int:
@@ -54,39 +89,63 @@ class RecurrentConfig(ArchitectureConfig):
 
 Config = RecurrentConfig
 
+_WIDEST = 2**16
+_WITHIN = 0.02
+"""How far the parameters of the solved width may be from those asked for, relatively."""
+
 
 def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Module:
     """The network with torch's own initial weights: (x, lengths_B) → y, as `Shape` says.
 
     Raises:
-        ValueError: settings that this shape does not take.
+        ValueError: settings that this shape does not take, or no width with those parameters.
     """
     from torch import nn
 
+    from tuner.models.attention import SelfAttention
+    from tuner.models.convolution import Convolution
     from tuner.models.encoder import Encoder
     from tuner.models.head import TiedHead
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
 
     _check(config, shape)
+    config = solved(config, shape)
     inputs: Values | Tokens
     if shape.vocabulary:
         filters = config.character_filters
         characters = Characters(shape.characters, filters) if shape.characters else None
-        inputs = Tokens(shape.vocabulary, config.embedding, characters)
+        dropout = dropouts.embedding_dropout
+        inputs = Tokens(shape.vocabulary, config.embedding, characters, dropout)
     else:
         inputs = Values()
-    encoder = Encoder(config, dropouts, inputs=_read_size(config, shape))
+    read = _read_size(config, shape)
+    convolution = None
+    if config.convolution:
+        filters, size = config.convolution_filters, config.convolution
+        convolution = Convolution(read, filters, size, causal=shape.carries)
+        read = filters
+    encoder = Encoder(config, dropouts, inputs=read)
+    over_time = (config.directions, config.hidden_size, config.heads)
+    attention = SelfAttention(*over_time) if config.attention_layer else None
     pooling = None
     if not shape.per_step:
-        part = registry.get("poolings", config.pooling)
-        pooling = part.build(config.directions, config.hidden_size)
+        pooling = registry.get("poolings", config.pooling).build(*over_time)
     head: nn.Linear | TiedHead
     if _is_tied(config, shape):
         head = TiedHead(config.joined_size, config.embedding, shape.outputs)
     else:
         head = nn.Linear(config.joined_size, shape.outputs)
-    return Network(inputs, encoder, pooling, head, dropouts=dropouts, shape=shape)
+    return Network(
+        inputs,
+        convolution,
+        encoder,
+        attention,
+        pooling,
+        head,
+        dropouts=dropouts,
+        shape=shape,
+    )
 
 
 def gates(config: RecurrentConfig) -> tuple[str, ...]:
@@ -99,20 +158,67 @@ def num_parameters(config: RecurrentConfig, shape: Shape) -> int:
     """Of what `build` gives, without torch, which the driver of a sweep does without.
 
     Raises:
-        ValueError: settings that this shape does not take.
+        ValueError: settings that this shape does not take, or no width with those parameters.
     """
     _check(config, shape)
-    width, directions, joined = config.hidden_size, config.directions, config.joined_size
-    sizes = [_read_size(config, shape), *[joined] * (config.layers - 1)]
+    return _count(solved(config, shape), shape)
+
+
+def solved(config: RecurrentConfig, shape: Shape) -> RecurrentConfig:
+    """The configuration with the width that comes closest to its `parameters`, if it has any.
+
+    Raises:
+        ValueError: none comes within 2 %.
+    """
+    wanted = config.parameters
+    if wanted is None:
+        return config
+
+    def with_width(width: int) -> RecurrentConfig:
+        return config.model_copy(update={"hidden_size": width, "parameters": None})
+
+    def count(width: int) -> int:
+        return _count(with_width(width), shape)
+
+    # The count grows with the width, but for the one as wide as a tied embedding, whose head needs
+    # no projection.
+    per_unit = with_width(1).joined_size
+    is_apart = _is_tied(config, shape) and config.embedding % per_unit == 0
+    apart = config.embedding // per_unit if is_apart else 1
+    widths = [range(1, apart), range(apart, apart + 1), range(apart + 1, _WIDEST)]
+    found: list[int] = []
+    for some in widths:
+        place = bisect_left(some, wanted, key=count)
+        found += some[max(place - 1, 0) : place + 1]
+    nearest = min(found, key=lambda width: abs(count(width) - wanted))
+    if abs(count(nearest) - wanted) > _WITHIN * wanted:
+        raise ValueError(
+            f"`model/parameters` must be within {_WITHIN:.0%} of what some width gives, got "
+            f"{wanted}; a width of {nearest} gives {count(nearest)}, the smallest, 1, {count(1)}"
+        )
+    return with_width(nearest)
+
+
+def _count(config: RecurrentConfig, shape: Shape) -> int:
+    width, directions = config.hidden_size, config.directions
+    over_time = (directions, width, config.heads)
+    total, read = _tokens(config, shape), _read_size(config, shape)
+    if config.convolution:
+        total += (config.convolution * read + 1) * config.convolution_filters
+        read = config.convolution_filters
     cell = registry.get("cells", config.cell)
-    total: int = sum(cell.num_parameters(size, width) for size in sizes) * directions
-    if config.norm != "none":
-        total += 2 * width * directions * config.layers
+    for inputs in [read, *[config.joined_size] * (config.layers - 1)]:
+        total += directions * cell.num_parameters(inputs, width)
+    units = directions * config.layers * width
+    total += 2 * units if config.norm != "none" else 0
+    total += len(cell.STATE) * units if config.initial_state == "learned" else 0
+    if config.attention_layer:
+        total += registry.get("poolings", "multihead_attention").num_parameters(*over_time)
     if not shape.per_step:
-        total += registry.get("poolings", config.pooling).num_parameters(directions, width)
+        total += registry.get("poolings", config.pooling).num_parameters(*over_time)
     if shape.crf:
         total += (shape.outputs + 2) * shape.outputs
-    return total + _tokens(config, shape) + _head(config, shape)
+    return total + _head(config, shape)
 
 
 def _tokens(config: RecurrentConfig, shape: Shape) -> int:
@@ -130,7 +236,7 @@ def _head(config: RecurrentConfig, shape: Shape) -> int:
 
 
 def _read_size(config: RecurrentConfig, shape: Shape) -> int:
-    """Features per step that the first layer reads."""
+    """Features per step as they are read."""
     if not shape.vocabulary:
         return shape.inputs
     return config.embedding + (config.character_filters if shape.characters else 0)
@@ -145,6 +251,11 @@ def _check(config: RecurrentConfig, shape: Shape) -> None:
         raise ValueError(
             "what predicts what it reads must read in one direction: `model/directions` must be 1, "
             f"got {config.directions}"
+        )
+    if shape.carries and config.attention_layer:
+        raise ValueError(
+            "what predicts what it reads must not see later steps: `model/attention_layer` must be "
+            "false, got true"
         )
     if _is_tied(config, shape) and not (shape.per_step and shape.outputs == shape.vocabulary):
         raise ValueError(

@@ -14,6 +14,7 @@ GATES = (
     "update",
     "new",
 )
+STATE = ("output",)
 
 
 def build(inputs: int, hidden_size: int) -> nn.RNNBase:

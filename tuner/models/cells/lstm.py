@@ -15,6 +15,7 @@ GATES = (
     "cell",
     "output",
 )
+STATE = ("output", "cell")
 
 
 def build(inputs: int, hidden_size: int) -> nn.RNNBase:

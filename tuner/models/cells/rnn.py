@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 GATES = ("hidden",)
+STATE = ("output",)
 
 
 def build(inputs: int, hidden_size: int) -> nn.RNNBase:

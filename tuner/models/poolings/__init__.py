@@ -1,7 +1,7 @@
 """Ways from one output per step to one per sequence: `build` and `num_parameters`.
 
-`build(directions, hidden_size)` gives a module that maps (a list of an h_BTH for each direction,
-steps) → a list of a p_BH for each: time goes first, then the directions are joined, so that `last`
-can take each direction at its own end. `num_parameters(directions, hidden_size)` counts what that
-module has, without torch.
+`build(directions, hidden_size, heads)` gives a module that maps (a list of an h_BTH for each
+direction, steps) → a list of a p_BH for each: time goes first, then the directions are joined, so
+that `last` can take each direction at its own end. `heads` are for those that attend with several.
+`num_parameters`, of the same arguments, counts what that module has, without torch.
 """

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuner.models.steps import Steps
 
 
-def build(directions: int, hidden_size: int) -> nn.Module:
+def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
     """One weight per step, shared by the directions, from both directions' outputs."""
     import torch
     from torch import nn
@@ -31,6 +31,6 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     return Attention()
 
 
-def num_parameters(directions: int, hidden_size: int) -> int:
+def num_parameters(directions: int, hidden_size: int, heads: int) -> int:
     """The projection with its bias, and the score."""
     return (directions * hidden_size + 2) * hidden_size

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuner.models.steps import Steps
 
 
-def build(directions: int, hidden_size: int) -> nn.Module:
+def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
     """The maximum over time, unit by unit."""
     from torch import nn
 
@@ -22,6 +22,6 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     return Max()
 
 
-def num_parameters(directions: int, hidden_size: int) -> int:
+def num_parameters(directions: int, hidden_size: int, heads: int) -> int:
     """Nothing is learned."""
     return 0

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuner.models.steps import Steps
 
 
-def build(directions: int, hidden_size: int) -> nn.Module:
+def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
     """The mean over time, sequence by sequence."""
     from torch import nn
 
@@ -23,6 +23,6 @@ def build(directions: int, hidden_size: int) -> nn.Module:
     return Mean()
 
 
-def num_parameters(directions: int, hidden_size: int) -> int:
+def num_parameters(directions: int, hidden_size: int, heads: int) -> int:
     """Nothing is learned."""
     return 0
