@@ -10,7 +10,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 ├── LaneBroken             a rank is gone; never leaves a lane but to have Tune start another
 ├── TrialEnded             how one trial ends other than well; never leaves a lane
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
-│   └── Infeasible         out of memory at the smallest micro-batch
+│   └── Infeasible         out of memory at the smallest micro-batch, or no such model
 ├── SweepFailed            a sweep without a single usable trial, exit 1
 ├── NotDelivered           runs that the tracking server has not got yet, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
@@ -91,7 +91,7 @@ class Diverged(TrialEnded):
 
 
 class Infeasible(TrialEnded):
-    """Out of memory at the smallest micro-batch."""
+    """Out of memory at the smallest micro-batch, or settings that make no model."""
 
 
 class LaneBroken(TunerError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.plan import Plan
 from tuner import registry
 from tuner.errors import Mistake
+from tuner.models.shape import SettingsRefused
 
 if TYPE_CHECKING:
     from tuner.config import TrialConfig
@@ -21,9 +22,19 @@ COPIES = 4
 def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
     """Says if some model's weights and what training keeps of them exceed this machine's memory.
 
-    Activations are left out: they follow the batch, and a lane makes its pieces smaller.
+    A model that cannot be built at all is said as well. Activations are left out: they follow the
+    batch, and a lane makes its pieces smaller.
     """
-    path, values, parameters = _largest(spec, card)
+    try:
+        path, values, parameters = _largest(spec, card)
+    except SettingsRefused as refused:
+        return Mistake(
+            code="model/settings",
+            rule=refused.rule,
+            where="a corner of the space",
+            got=refused.got,
+            fix=refused.fix,
+        )
     needed = 4 * COPIES * parameters
     ranks = plan.resources.workers
     if plan.resources.gpus_per_worker:

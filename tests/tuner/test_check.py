@@ -60,6 +60,11 @@ def test_notes_what_one_might_not_expect(spec: Path, settings: list[str], note: 
         (PlanError, ["resources/workers=16"], ["16 where"]),
         (PlanError, ["resources/gpus_per_worker=1"], ["no node has a GPU"]),
         (PlanError, ["model/hidden_size=[64, 900000]"], ["`model/hidden_size` = 900000", "GiB"]),
+        (
+            PlanError,
+            ["model/hidden_size=128", "model/parameters=50"],
+            ["`model/parameters` must be within 2%", "gave 50.", "[model/settings]"],
+        ),
     ],
 )  # fmt: skip
 def test_refuses(
@@ -72,15 +77,18 @@ def test_refuses(
     assert len(list(spec.parent.iterdir())) == 2
 
 
+def test_the_estimate_counts_a_solved_width(spec: Path) -> None:
+    """Some 10¹⁰ parameters; the width that is replaced has some 10⁵."""
+    settings = ["model/hidden_size=128", "model/cell=lstm", "model/layers=1"]
+    with pytest.raises(PlanError, match=r"(9,[89]|10,[01])\d\d,\d{3},\d{3} parameters"):
+        check(spec, settings=[*settings, "model/parameters=10000000000"])
+
+
 def test_the_estimate_counts_an_lstm(spec: Path) -> None:
     size = 900_000
     with pytest.raises(PlanError) as refused:
-        settings = [
-            "model/cell=lstm",
-            "model/directions=1",
-            "model/pooling=last",
-            "model/norm=none",
-        ]
+        settings = ["model/cell=lstm", "model/directions=1", "model/pooling=last"]
+        settings += ["model/norm=none"]
         check(spec, settings=[*settings, f"model/hidden_size={size}"])
     # Four gates over inputs, state and two biases; three classes.
     parameters = 4 * size * (2 + size + 2) + 3 * (size + 1)

@@ -49,13 +49,14 @@ def build(
     shape: Shape,
     seed: int,
 ) -> nn.Module:
-    """The network of one trial, on the CPU: (x_BTF, lengths_B) → y_BO.
+    """The network of one trial, on the CPU: (x, lengths_B) → y, as `Shape` says.
 
     The weights follow from the arguments alone: torch's global random state is neither read nor
     moved, and since they are drawn on the CPU, a GPU starts from the same ones.
 
     Raises:
         SpecError: a dropout or an initialization for an architecture that would ignore it.
+        SettingsRefused: the architecture makes no network of this shape with these settings.
     """
     import torch
 

@@ -7,6 +7,14 @@ from dataclasses import KW_ONLY, dataclass
 from tuner.part import Config
 
 
+class SettingsRefused(ValueError):
+    """Settings, each valid by itself, of which no network of a shape can be made."""
+
+    def __init__(self, rule: str, *, got: str, fix: str) -> None:
+        self.rule, self.got, self.fix = rule, got, fix
+        super().__init__(f"{rule}, got {got}. {fix}")
+
+
 @dataclass(frozen=True)
 class Shape:
     """What comes in and what goes out, as the data and the task ask for it.

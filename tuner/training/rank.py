@@ -14,6 +14,7 @@ import torch.distributed as dist
 
 from tuner.data.store import Store
 from tuner.errors import Infeasible
+from tuner.models.shape import SettingsRefused
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
 from tuner.training.trial import Point, Report, Trial
@@ -52,13 +53,16 @@ class Rank:
         """Builds a trial, from its checkpoint if it has one; gives the epoch reached.
 
         Raises:
-            Infeasible: the model alone does not fit; no smaller batch would help.
+            Infeasible: the model alone does not fit, or none has these settings; no smaller batch
+                would help.
         """
         self._trial = None
         try:
             with _memory():
                 self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch)
                 return self._trial.restore()
+        except SettingsRefused as refused:
+            raise Infeasible(str(refused)) from refused
         except OutOfMemory as full:
             raise Infeasible(f"the model alone does not fit into memory: {full}") from full
 

@@ -16,7 +16,7 @@ from tuner.errors import SpecError
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import architecture_config, build
 from tuner.models.initialization import InitializationConfig
-from tuner.models.shape import Dropouts, Shape
+from tuner.models.shape import Dropouts, SettingsRefused, Shape
 
 OWN = """
 import torch
@@ -168,7 +168,7 @@ def test_a_shape_does_not_contradict_itself(options: dict[str, Any], rule: str) 
         (
             {"parameters": 10},
             Shape(3, 2),
-            "`model/parameters` must be within 2%.* got 10; .* 1, 28",
+            "`model/parameters` must be within 2%.*, got 10. .* 1, gives 28",
         ),
         ({"tied": True}, Shape(0, 8, per_step=True, vocabulary=9), "`model/tied` must be false"),
         ({"tied": True}, Shape(0, 9, vocabulary=9), "`model/tied` must be false"),
@@ -180,9 +180,9 @@ def test_what_a_shape_does_not_take_is_refused(
     part = registry.get("architectures", "recurrent")
     config = RecurrentConfig(**options)
 
-    with pytest.raises(ValueError, match=rule):
+    with pytest.raises(SettingsRefused, match=rule):
         part.build(config, Dropouts(), shape)
-    with pytest.raises(ValueError, match=rule):
+    with pytest.raises(SettingsRefused, match=rule):
         part.num_parameters(config, shape)
 
 

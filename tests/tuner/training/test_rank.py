@@ -270,3 +270,9 @@ def test_memory_that_runs_out_is_told_apart(
     assert [halved(None, 16), halved(16, 16), halved(3, 16), halved(2, 16)] == [8, 8, 2, 1]
     with pytest.raises(Infeasible):
         halved(1, 16)
+
+
+def test_a_trial_that_makes_no_model_is_infeasible(data: Path, tmp_path: Path) -> None:
+    job = made.job(data, tmp_path / "t", {"model/hidden_size": 128, "model/parameters": 10})
+    with pytest.raises(Infeasible, match="`model/parameters` must be .* got 10"):
+        Rank("cpu", 1).start(job)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
-from tuner.models.shape import ArchitectureConfig, Dropouts, Shape
+from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -98,7 +98,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     """The network with torch's own initial weights: (x, lengths_B) → y, as `Shape` says.
 
     Raises:
-        ValueError: settings that this shape does not take, or no width with those parameters.
+        SettingsRefused: this shape does not take them, or no width has so many parameters.
     """
     from torch import nn
 
@@ -158,7 +158,7 @@ def num_parameters(config: RecurrentConfig, shape: Shape) -> int:
     """Of what `build` gives, without torch, which the driver of a sweep does without.
 
     Raises:
-        ValueError: settings that this shape does not take, or no width with those parameters.
+        SettingsRefused: this shape does not take them, or no width has so many parameters.
     """
     _check(config, shape)
     return _count(solved(config, shape), shape)
@@ -168,7 +168,7 @@ def solved(config: RecurrentConfig, shape: Shape) -> RecurrentConfig:
     """The configuration with the width that comes closest to its `parameters`, if it has any.
 
     Raises:
-        ValueError: none comes within 2 %.
+        SettingsRefused: none comes within 2 %.
     """
     wanted = config.parameters
     if wanted is None:
@@ -192,9 +192,10 @@ def solved(config: RecurrentConfig, shape: Shape) -> RecurrentConfig:
         found += some[max(place - 1, 0) : place + 1]
     nearest = min(found, key=lambda width: abs(count(width) - wanted))
     if abs(count(nearest) - wanted) > _WITHIN * wanted:
-        raise ValueError(
-            f"`model/parameters` must be within {_WITHIN:.0%} of what some width gives, got "
-            f"{wanted}; a width of {nearest} gives {count(nearest)}, the smallest, 1, {count(1)}"
+        raise SettingsRefused(
+            f"`model/parameters` must be within {_WITHIN:.0%} of what some width gives",
+            got=str(wanted),
+            fix=f"A width of {nearest} gives {count(nearest)}, the smallest, 1, gives {count(1)}.",
         )
     return with_width(nearest)
 
@@ -248,17 +249,22 @@ def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:
 
 def _check(config: RecurrentConfig, shape: Shape) -> None:
     if shape.carries and config.directions != 1:
-        raise ValueError(
-            "what predicts what it reads must read in one direction: `model/directions` must be 1, "
-            f"got {config.directions}"
+        raise SettingsRefused(
+            "what predicts what it reads must read in one direction: `model/directions` must be 1",
+            got=str(config.directions),
+            fix="Set it to 1.",
         )
     if shape.carries and config.attention_layer:
-        raise ValueError(
+        raise SettingsRefused(
             "what predicts what it reads must not see later steps: `model/attention_layer` must be "
-            "false, got true"
+            "false",
+            got="true",
+            fix="Leave it out.",
         )
     if _is_tied(config, shape) and not (shape.per_step and shape.outputs == shape.vocabulary):
-        raise ValueError(
+        raise SettingsRefused(
             "tied weights need an output for each token at each step: `model/tied` must be false "
-            f"here, got true with {shape}; set it to false"
+            "here",
+            got="true",
+            fix="Leave it out.",
         )
