@@ -148,3 +148,35 @@ def job(data: Path, folder: Path, values: dict[str, Any] | None = None, **change
         "maximize": True,
     }
     return Job(**given | changes)
+
+
+def rich_series(*, num_series: int = 2, length: int = 150) -> list[dict[str, Any]]:
+    """Hourly rows with a text, a column known ahead and a static one; holes in `heat`."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for s in range(num_series):
+        for t in range(length):
+            wind = ("N", "S", "W")[int(rng.integers(3))]
+            sun = np.cos(2 * np.pi * t / 24)
+            load = 10 * (s + 1) + sun + (wind == "S") + rng.normal(0, 0.1)
+            rows.append(
+                {
+                    "name": f"series {s}",
+                    "time": str(np.datetime64("2024-01-01T00:00") + np.timedelta64(t, "h")),
+                    "load": round(float(load), 4),
+                    "heat": "" if rng.random() < 0.1 else round(float(5 * sun), 4),
+                    "wind": wind,
+                    "sun": round(float(sun), 4),
+                    "size": s + 1,
+                }
+            )
+    return rows
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Rows as CSV."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path

@@ -175,6 +175,7 @@ def make_task(
         statistics=card.statistics["all" if fold is None else str(fold)],
         step_seconds=card.step_seconds,
         targets=card.layout.targets,
+        roles=card.layout.roles,
     )
     losses = [config.loss] if hasattr(module, "LossConfig") else []
     made: Task = module.create(module.Config(**task), config.data, facts, *losses)
@@ -269,9 +270,10 @@ def _reads_one_way(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Re
 
 def _patch_fits(parts: Mapping[str, Any]) -> list[Refusal]:
     data = parts["data"]
+    refusals = []
     look_back, patch = getattr(data, "look_back", None), getattr(data, "patch", None)
     if look_back is not None and patch is not None and patch > look_back:
-        return [
+        refusals.append(
             Refusal(
                 code="spec/value",
                 path="data/patch",
@@ -279,5 +281,25 @@ def _patch_fits(parts: Mapping[str, Any]) -> list[Refusal]:
                 got=f"{patch} with a look-back of {look_back}",
                 fix="Shorten the patch or lengthen the look-back.",
             )
-        ]
-    return []
+        )
+    elif look_back is not None and getattr(data, "spectral", 0) > look_back // 2 + 1:
+        refusals.append(
+            Refusal(
+                code="spec/value",
+                path="data/spectral",
+                rule="`data/spectral` must be at most half of `data/look_back` and one",
+                got=f"{data.spectral} with a look-back of {look_back}",
+                fix="Take fewer magnitudes or lengthen the look-back.",
+            )
+        )
+    if getattr(data, "channel_embedding", False) and data.channels != "shared":
+        refusals.append(
+            Refusal(
+                code="spec/value",
+                path="data/channel_embedding",
+                rule="`data/channel_embedding` must come with `data/channels: shared`",
+                got=f"it with `{data.channels}`",
+                fix="Share the channels, or leave it out.",
+            )
+        )
+    return refusals

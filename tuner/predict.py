@@ -41,9 +41,17 @@ def predict(model: Path, inputs: Sequence[Path], output: Path | None) -> dict[st
     bundle = Bundle.open(model)
     task = task_of(bundle)
     layout: Any = bundle.contents.about.preprocessing["layout"]
+    warnings: list[str] = []
     steps = read_for_prediction(
-        inputs, Layout.from_json(layout), task.facts.labels, task.facts.vocabulary
+        inputs,
+        Layout.from_json(layout),
+        task.facts.labels,
+        task.facts.vocabulary,
+        horizon=getattr(task, "horizon", 0),
+        warnings=warnings,
     )
+    for warning in warnings:
+        print(f"note: {warning}", file=sys.stderr)
     rows = task.prediction_rows(steps)
     columns: dict[str, list[Any]] = {}
     sums: list[Any] = []

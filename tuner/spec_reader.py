@@ -75,7 +75,7 @@ class _Reader:
             self._check_tracking(file.tracking)
         if file is None or task is None or space is None:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
-        metric, maximize = self._metric(file.search, task)
+        metric, maximize = self._metric(file, task)
         self._check_search(file, space, task)
         if self.mistakes:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
@@ -240,10 +240,12 @@ class _Reader:
                 return place
         return ("space",)
 
-    def _metric(self, search: SearchConfig, task: dict[str, Any]) -> tuple[str, bool]:
-        metrics: dict[str, Literal["minimize", "maximize"]] = registry.get(
-            "tasks", task["name"]
-        ).METRICS
+    def _metric(self, file: SpecFile, task: dict[str, Any]) -> tuple[str, bool]:
+        search, module = file.search, registry.get("tasks", task["name"])
+        metrics: dict[str, Literal["minimize", "maximize"]] = module.METRICS
+        if hasattr(module, "metrics"):
+            named = [file.data.target] if isinstance(file.data.target, str) else file.data.target
+            metrics = module.metrics(module.Config(**task), len(named) if named else None)
         metric = search.metric or next(iter(metrics))
         if metric not in metrics:
             close = difflib.get_close_matches(metric, metrics, n=1)
@@ -299,7 +301,7 @@ class _Reader:
                 "`data/validation` of a forecast must be a span or a share: folds would let the "
                 "future explain the past",
                 f"{file.data.validation.folds} folds",
-                "Give {after: TIME}, or a share such as 0.2 for the last part.",
+                "Give {origins: 3}, {after: TIME}, or a share such as 0.2 for the last part.",
                 ("data", "validation"),
             )
         if search.sampler == "grid":
@@ -436,7 +438,7 @@ def _is_member(step: object) -> bool:
     return isinstance(step, str) and (step in _MEMBERS or "[" in step)
 
 
-_MEMBERS = {"files", "share", "span", "folds"}
+_MEMBERS = {"files", "share", "span", "folds", "origins"}
 
 
 def _again(error: Any, place: Place) -> Any:

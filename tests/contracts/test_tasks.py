@@ -143,12 +143,19 @@ def test_baselines_score_every_metric_on_every_split(name: str, task: Task, stor
             assert all(map(math.isfinite, scores.values()))
 
 
+COMPANIONS = {"data/channel_embedding": {"data/channels": "shared"}}
+"""Without which a setting is refused."""
+
+
 def choices(name: str) -> list[dict[str, Any]]:
     """Every choice of every input setting, one at a time."""
     found = []
     for field, info in registry.get("tasks", name).InputConfig.model_fields.items():
         options = getattr(info.annotation, "__args__", None) or [info.default + 7]
-        found += [{f"data/{field}": option} for option in options]
+        if info.annotation is bool:
+            options = [not info.default]
+        path = f"data/{field}"
+        found += [{path: option, **COMPANIONS.get(path, {})} for option in options]
     return found
 
 

@@ -24,6 +24,8 @@ class TaskData:
     What stands for nothing is read as one stream, which is split by position."""
     horizon: int = 0
     """Steps to forecast; 0 for sequences."""
+    season: int | None = None
+    """Steps of a season of a series; None follows from the time from row to row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,16 @@ class Statistics:
     """Population deviation; 1 for a constant feature, so that it can always divide."""
     minimum: tuple[float, ...]
     maximum: tuple[float, ...]
+    median: tuple[float, ...]
+    spread: tuple[float, ...]
+    """Upper less lower quartile; 1 where they are equal, so that it can always divide."""
+    missing: tuple[int, ...] = ()
+    """Values that were not in the files; empty where none is missing anywhere."""
+    low: tuple[float, ...] = ()
+    """Where `data/clip` cuts inputs off; empty without it."""
+    high: tuple[float, ...] = ()
+    naive: tuple[float, ...] = ()
+    """Of series: mean absolute difference to the value of one season before; 0 where unknown."""
     class_counts: tuple[int, ...] = ()
     """Training sequences (with tags: steps) per label; empty without labels."""
     token_counts: tuple[int, ...] = ()

@@ -7,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 
+from tuner.data import origins
 from tuner.data.answers import Answers
 from tuner.data.card import SPLITS, TaskData
-from tuner.data.config import DataConfig, Folds
+from tuner.data.config import DataConfig, Folds, Origins
 from tuner.data.files import join_some
 from tuner.data.sequences import Sequences
 from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
@@ -117,6 +118,14 @@ def check_series(
         ("train", bounds["train_end"], horizon + 1),
         ("validation", bounds["validation_end"] - bounds["validation_start"], horizon),
     ]
+    if isinstance(config.validation, Origins):
+        end_S, start_S, stop_S = origins.spans(
+            bounds["train_end"], config.validation.origins, 0, horizon
+        )
+        needed = [
+            ("first origin's train", end_S, horizon + 1),
+            ("validation", stop_S - start_S, horizon),
+        ]
     if config.test is not None:
         needed.append(("test", bounds["test_end"] - bounds["test_start"], horizon))
         if (bounds["test_start"] < bounds["validation_end"]).any():

@@ -28,6 +28,41 @@ class Folds(Config):
     """Number of folds, stratified by label."""
 
 
+class Origins(Config):
+    """Rolling-origin cross-validation of series."""
+
+    origins: int = Field(ge=2, le=20)
+    """Number of successive validation spans of equal length; each is forecast by a model of all
+    that lies a horizon or more before it."""
+
+
+class Clip(Config):
+    """Where inputs are cut off, by what training rows hold; targets never are."""
+
+    sigma: Annotated[float, Field(gt=0)] | None = None
+    """So many deviations from the mean."""
+    quantile: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    """At this quantile from below and from above."""
+
+    @model_validator(mode="after")
+    def _says_one(self) -> Clip:
+        if (self.sigma is None) == (self.quantile is None):
+            raise ValueError("`data/clip` must be {sigma: 4} or {quantile: 0.001}, one of them")
+        return self
+
+
+Window = Annotated[int, Field(ge=2)]
+
+
+class Rolling(Config):
+    """Statistics of the last steps as further channels."""
+
+    windows: Annotated[list[Window], Field(min_length=1)]
+    """Steps that a statistic is of, the row's own the last."""
+    statistics: Annotated[list[Literal["mean", "std", "min", "max"]], Field(min_length=1)]
+    """Of every feature that is neither known ahead nor static."""
+
+
 def _kind(value: Any) -> str | None:
     """Which way of choosing rows a value spells; decided first, so that errors name one way."""
     match value:
@@ -39,6 +74,8 @@ def _kind(value: Any) -> str | None:
             return "share"
         case {"folds": _} | Folds():
             return "folds"
+        case {"origins": _} | Origins():
+            return "origins"
         case dict() | Span():
             return "span"
     return None
@@ -60,7 +97,8 @@ SplitOrFolds = Annotated[
     Annotated[Files, Tag("files")]
     | Annotated[Share, Tag("share")]
     | Annotated[Span, Tag("span")]
-    | Annotated[Folds, Tag("folds")],
+    | Annotated[Folds, Tag("folds")]
+    | Annotated[Origins, Tag("origins")],
     _rule,
 ]
 
@@ -73,7 +111,8 @@ class DataConfig(Config):
     test: Split | None = None
     """Rows scored once, for the winner: files, a share of the training files, or a span of time."""
     validation: SplitOrFolds = 0.2
-    """Rows that rank trials: files, a share of the training files, a span of time, or folds."""
+    """Rows that rank trials: files, a share of the training files, a span of time, folds, or
+    origins (of forecasts)."""
     format: str | None = None
     """Name of a format; by default the one that a file's extension stands for."""
     id: str | None = None
@@ -100,9 +139,24 @@ class DataConfig(Config):
     without it they are random."""
     features: Annotated[list[str], Field(min_length=1)] | None = None
     """Input columns; by default every other numeric one."""
-    missing: Literal["error", "forward", "mean", "zero"] = "error"
-    """What stands in for a missing value: nothing, the last one seen in its sequence, the mean of
-    the training rows, or 0."""
+    categories: list[str] | None = None
+    """Text columns with few values, each of which becomes an input of 0 and 1."""
+    calendar: list[Literal["minute", "hour", "weekday", "monthday", "yearday", "month"]] | None = (
+        None
+    )
+    """Fields of the time column that become inputs, a sine and a cosine each; known ahead."""
+    known: list[str] | None = None
+    """Features or categories that are known for the horizon, too (forecasting)."""
+    static: list[str] | None = None
+    """Features or categories that are constant within each series (forecasting)."""
+    rolling: Rolling | None = None
+    """Statistics of the last steps that become inputs."""
+    clip: Clip | None = None
+    """Where outliers among inputs are cut off."""
+    missing: Literal["error", "forward", "interpolate", "mean", "zero", "drop"] = "error"
+    """What stands in for a missing value: nothing, the last one seen in its sequence, the line
+    between its neighbours (not of forecasts, which must not look ahead), the mean of the training
+    rows, or 0; or its row is dropped (not of series)."""
     sort: bool = False
     """Sort the rows of a sequence by time instead of refusing unsorted ones."""
     max_length: Annotated[int, Field(ge=1)] | None = None
@@ -128,7 +182,8 @@ class DataConfig(Config):
 
     @model_validator(mode="after")
     def _names_differ(self) -> DataConfig:
-        for key, names in (("features", self.features), ("target", self.target)):
+        for key in ("features", "target", "categories", "calendar", "known", "static"):
+            names = getattr(self, key)
             if isinstance(names, list) and len(set(names)) < len(names):
                 raise ValueError(f"`data/{key}` must name every column once")
         return self

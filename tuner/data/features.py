@@ -28,7 +28,7 @@ def check(
     warnings: list[str],
 ) -> None:
     """Refuses what cannot be fitted or scored; warns of constants and of answers among inputs."""
-    names = layout.features or ()
+    names = layout.names
     values_NF = sequences.values_NF
     # Extremes pass over NaN, and are NaN only where there is nothing else.
     head_NF = values_NF[np.flatnonzero(assigned.train_N)[:_HEAD]]

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tuner.data.derived import Derived
+from tuner.data.roles import Roles
+
 GIVEN = "given"
 """Tokens that need no tokenizer: each row is one."""
 
-Missing = Literal["error", "forward", "mean", "zero"]
+Missing = Literal["error", "forward", "interpolate", "mean", "zero", "drop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,23 @@ class Layout:
     truncate: Literal["start", "end"] | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
+    derived: Derived = Derived()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All channels, once the features are named."""
+        return self.derived.names(self.features or ())
+
+    @property
+    def roles(self) -> Roles:
+        """What the channels are."""
+        return self.derived.roles(self.features or ())
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that a file must have, its labels left out."""
+        named = [self.id, self.time, self.text, *(self.features or ()), *self.derived.columns]
+        return [name for name in named if name]
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card or a bundle."""
@@ -54,5 +74,5 @@ class Layout:
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
         keys = ("features", "channels", "targets")
-        lists = {k: tuple(data[k]) for k in keys if data.get(k) is not None}
-        return cls(**{**data, **lists})
+        lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
+        return cls(**{**data, **lists, "derived": Derived.from_json(data["derived"])})

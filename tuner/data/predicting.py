@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tuner.data import deriving, filling, future, reading, tags, targets, texts, vocabulary
 from tuner.data import labels as labelling
-from tuner.data import reading, tags, targets, texts, vocabulary
 from tuner.data.card import TaskData
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part
@@ -18,7 +19,13 @@ from tuner.errors import DataError, Mistake
 
 
 def read_for_prediction(
-    paths: Sequence[Path], layout: Layout, labels: Sequence[str], words: Sequence[str] = ()
+    paths: Sequence[Path],
+    layout: Layout,
+    labels: Sequence[str],
+    words: Sequence[str] = (),
+    *,
+    horizon: int = 0,
+    warnings: list[str],
 ) -> Steps:
     """Reads files laid out as the training files were; label -1 where there is none that is known.
 
@@ -27,6 +34,8 @@ def read_for_prediction(
         layout: of the training files.
         labels: the training labels.
         words: the training vocabulary.
+        horizon: steps to forecast.
+        warnings: gets what a user should know.
 
     Raises:
         DataError: every mistake that can be found.
@@ -35,15 +44,24 @@ def read_for_prediction(
     tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
     for table in tables:
         names = table.columns.column_names
-        needed = [layout.id, layout.time, layout.text, *(layout.features or ())]
         mistakes += [
-            reading.absent(table, name, names) for name in needed if name and name not in names
+            reading.absent(table, name, names) for name in layout.columns if name not in names
         ]
     if mistakes:
         raise DataError(mistakes)
     task = TaskData(kind="series" if layout.channels else "sequence", target=layout.target)
     parts = [Part(split=0, table=table) for table in tables]
-    sequences = texts.read(parts, layout, task, mistakes, [])
+    # What is known ahead stands in rows whose other columns are missing.
+    lenient = replace(layout, missing="mean") if layout.derived.known else layout
+    sequences = texts.read(parts, lenient, task, mistakes, warnings)
+    if mistakes:
+        raise DataError(mistakes)
+    sequences, ahead_S = future.extended(sequences, layout, horizon, mistakes)
+    if layout.derived.known and ahead_S is not None:
+        if layout.missing == "error":
+            future.refuse_missing(sequences, layout, ahead_S, mistakes)
+        sequences = filling.filled(sequences, layout, mistakes)
+    sequences = deriving.derived(sequences, layout, mistakes)
     label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
     tag_N = None
     if layout.label and all(layout.label in table.columns.column_names for table in tables):
@@ -73,4 +91,5 @@ def read_for_prediction(
         tag_N=tag_N,
         target_SC=target_SC,
         **known,
+        ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
     )

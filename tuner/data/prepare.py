@@ -12,13 +12,16 @@ import numpy as np
 import pyarrow as pa
 
 from tuner.data import (
+    categories,
     checks,
+    deriving,
     features,
     files,
+    fitting,
     grouping,
     reading,
+    rules,
     splits,
-    statistics,
     tags,
     targets,
     texts,
@@ -27,8 +30,8 @@ from tuner.data import (
 )
 from tuner.data import labels as labelling
 from tuner.data.answers import Answers, Groups
-from tuner.data.card import SPLITS, DataCard, DataFile, Lengths, Statistics, TaskData
-from tuner.data.config import DataConfig, Folds
+from tuner.data.card import SPLITS, DataCard, DataFile, Lengths, TaskData
+from tuner.data.config import DataConfig, Folds, Origins
 from tuner.data.files import changed_files
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part, Sequences
@@ -68,6 +71,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     before = [_stamp(source.path) for source in sources]
     paths = [source.path for source in sources]
     layout = reading.first_layout(config, task, paths)
+    rules.check(config, task, layout, mistakes)
     tables = reading.read_all(paths, layout, mistakes)
     # What can be read is checked, whatever cannot.
     parts = [Part(split=s.split, table=t) for s, t in zip(sources, tables, strict=True) if t]
@@ -75,6 +79,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     if not found:
         raise DataError(mistakes)
     sequences = texts.read(parts, found, task, mistakes, warnings)
+    sequences = deriving.derived(sequences, found, mistakes)
     answers = _answers(sequences, found, mistakes)
     groups = _groups(sequences, found, mistakes)
     if mistakes:
@@ -97,6 +102,8 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
         if not mistakes:
             checks.check_series(sequences, assigned, task, config, mistakes, warnings)
     if not mistakes:
+        sequences, found = categories.fitted(sequences, found, assigned, warnings)
+        found = deriving.with_step(found, sequences)
         features.check(sequences, found, answers.label_S, assigned, mistakes, warnings)
     _refuse_moved(sources, before, mistakes)
     if mistakes:
@@ -203,10 +210,10 @@ def _card(
     assigned: Assigned,
     warnings: Sequence[str],
 ) -> DataCard:
-    names = layout.features or ()
+    names = layout.names
     num_sequences, num_steps = _counts(sequences, task, assigned)
     observed = sequences.observed_NF
-    num_folds = config.validation.folds if isinstance(config.validation, Folds) else 0
+    num_folds = _num_folds(config)
     return DataCard(
         kind=task.kind,
         features=names,
@@ -235,8 +242,15 @@ def _card(
             for source in sources
         ),
         warnings=tuple(warnings),
-        statistics=_fitted(sequences, len(words), answers, assigned, num_folds),
+        statistics=fitting.fitted(sequences, len(words), answers, assigned, task, config, layout),
     )
+
+
+def _num_folds(config: DataConfig) -> int:
+    match config.validation:
+        case Folds(folds=number) | Origins(origins=number):
+            return number
+    return 0
 
 
 def _counts(
@@ -257,28 +271,6 @@ def _counts(
         {n: int((each > 0).sum()) for n, each in zip(SPLITS, lengths, strict=True)},
         {n: int(each.sum()) for n, each in zip(SPLITS, lengths, strict=True)},
     )
-
-
-def _fitted(
-    sequences: Sequences, words: int, answers: Answers, assigned: Assigned, folds: int
-) -> dict[str, Statistics]:
-    def fit(kept_S: np.ndarray, kept_N: np.ndarray) -> Statistics:
-        token_N = sequences.token_N
-        return statistics.fit(
-            sequences.values_NF,
-            kept_N,
-            answers.of(kept_S, kept_N),
-            len(answers.names),
-            None if token_N is None else vocabulary.counts(token_N[kept_N], words),
-            None if answers.target_SC is None else answers.target_SC[kept_S],
-        )
-
-    train_S = assigned.split_S == TRAIN
-    found = {"all": fit(train_S, assigned.train_N)}
-    for fold in range(folds):
-        kept_S = train_S & (assigned.fold_S != fold)
-        found[str(fold)] = fit(kept_S, np.repeat(kept_S, sequences.length_S))
-    return found
 
 
 def _write(

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 from tuner import registry
-from tuner.data import columns
+from tuner.data import columns, deriving
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
+from tuner.data.derived import Derived
 from tuner.data.files import join_some, shown
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.table import RawTable
@@ -110,6 +111,7 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
         missing=config.missing,
+        derived=_derived(config),
         sort=config.sort,
         max_length=config.max_length,
         truncate=config.truncate,
@@ -153,6 +155,20 @@ def _named(fixed: dict[str, str], key: str) -> list[str]:
     return [fixed[key]] if key in fixed else []
 
 
+def _derived(config: DataConfig) -> Derived:
+    """What a spec says of channels that are made; the values of categories are named later."""
+    rolling = config.rolling
+    return Derived(
+        categories=tuple((name, ()) for name in config.categories or ()),
+        calendar=tuple(config.calendar or ()),
+        rolling=tuple((s, w) for w in rolling.windows for s in rolling.statistics)
+        if rolling
+        else (),
+        known=tuple(config.known or ()),
+        static=tuple(config.static or ()),
+    )
+
+
 def _fixed_columns(config: DataConfig, paths: Sequence[Path]) -> dict[str, str]:
     """The columns that the first readable file's format names by itself."""
     if config.format is not None:
@@ -190,6 +206,9 @@ def resolved(
         else [*layout.targets, *(layout.channels or ())],
         "data/group": [layout.group] if layout.group else [],
         "data/features": list(layout.features or ()),
+        "data/categories": list(layout.derived.columns),
+        "data/known": list(layout.derived.known),
+        "data/static": list(layout.derived.static),
     }
     before = len(mistakes)
     if task.kind == "sequence":
@@ -215,6 +234,7 @@ def resolved(
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
     meaning = {layout.id, layout.time, layout.label, layout.group, *layout.targets}
+    meaning |= {*layout.derived.columns}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
     )
@@ -228,7 +248,8 @@ def resolved(
         mistakes.append(
             Mistake(
                 code="data/target-feature",
-                rule="`data/features` must not hold the id, the time, the group or the target",
+                rule="`data/features` must not hold the id, the time, the group, the target or a "
+                "category",
                 where="data/features",
                 got=join_some(overlap),
                 fix="Leave them out.",
@@ -254,19 +275,22 @@ def resolved(
                 fix="Add it to the features: a forecast sees the channel's own past.",
             )
         )
-    forecast = layout.channels or (features if task.kind == "series" else None)
+    measured = tuple(layout.derived.measured(features))
+    forecast = layout.channels or (measured if task.kind == "series" else None)
     found = replace(layout, features=features, channels=forecast)
     for table in tables[1:]:
         _refuse_other_columns(found, first, table, mistakes)
+    if len(mistakes) == before:
+        found = deriving.resolved(found, tables, mistakes)
     return found if len(mistakes) == before else None
 
 
 def _refuse_other_columns(
     layout: Layout, first: RawTable, table: RawTable, mistakes: list[Mistake]
 ) -> None:
-    needed = [layout.id, layout.time, layout.label, layout.text, layout.group]
-    needed += [*layout.targets, *(layout.features or ())]
-    absent = [n for n in needed if n and n not in table.columns.column_names]
+    needed = [*layout.columns, *layout.targets]
+    needed += [name for name in (layout.label, layout.group) if name]
+    absent = [n for n in needed if n not in table.columns.column_names]
     if absent:
         mistakes.append(
             Mistake(

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tuner.data import columns, times
+from tuner.data import categories, columns, filling, times
 from tuner.data.card import TaskData
 from tuner.data.files import join_some
 from tuner.data.layout import Layout
@@ -75,6 +75,22 @@ class Sequences:
         ends = np.cumsum([len(table.columns) for table in self.tables])
         return np.searchsorted(ends, self.row_N, side="right")
 
+    def take(self, kept_N: np.ndarray) -> Sequences:
+        """Without the other rows; every sequence must keep one."""
+        length_S = np.add.reduceat(kept_N, self.offset_S, dtype=np.int64)
+        observed_NF = self.observed_NF
+        return replace(
+            self,
+            values_NF=self.values_NF[kept_N],
+            observed_NF=None if observed_NF is None else observed_NF[kept_N],
+            token_N=None if self.token_N is None else self.token_N[kept_N],
+            split_N=self.split_N[kept_N],
+            row_N=self.row_N[kept_N],
+            clock=self.clock and self.clock.take(kept_N),
+            offset_S=np.cumsum(length_S) - length_S,
+            length_S=length_S,
+        )
+
     def name(self, sequence: int) -> str:
         """The id of a sequence, for a message."""
         return repr(self.ids[int(sequence)].as_py())
@@ -96,6 +112,7 @@ def group(
     for table in tables:
         _note_missing(table, layout, mistakes)
     values_NF = _values(tables, layout.features, mistakes)
+    values_NF = categories.appended(values_NF, tables, layout, mistakes, warnings)
     split_N = np.repeat(
         np.array([part.split for part in parts], dtype=np.int8), [len(t.columns) for t in tables]
     )
@@ -128,7 +145,7 @@ def group(
     )
     times.check(sequences, mistakes, warnings)
     sequences = cap(sequences, layout, mistakes)
-    return _fill(sequences, layout)
+    return filling.filled(sequences, layout, mistakes)
 
 
 def _note_missing(table: RawTable, layout: Layout, mistakes: list[Mistake]) -> None:
@@ -226,33 +243,4 @@ def cap(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Sequen
     length_N = np.repeat(sequences.length_S, sequences.length_S)
     place_N = np.arange(len(offset_N)) - offset_N
     kept_N = place_N >= length_N - most if layout.truncate == "start" else place_N < most
-    length_S = np.minimum(sequences.length_S, most)
-    return replace(
-        sequences,
-        values_NF=sequences.values_NF[kept_N],
-        token_N=None if sequences.token_N is None else sequences.token_N[kept_N],
-        split_N=sequences.split_N[kept_N],
-        row_N=sequences.row_N[kept_N],
-        clock=sequences.clock and sequences.clock.take(kept_N),
-        offset_S=np.cumsum(length_S) - length_S,
-        length_S=length_S,
-    )
-
-
-def _fill(sequences: Sequences, layout: Layout) -> Sequences:
-    """Puts in what the policy asks for; what it leaves open stays NaN."""
-    observed_NF = ~np.isnan(sequences.values_NF)
-    if observed_NF.all():
-        return sequences
-    values_NF = sequences.values_NF
-    if layout.missing == "zero":
-        values_NF = np.nan_to_num(values_NF, nan=0.0)
-    elif layout.missing == "forward":
-        values_NF = values_NF.copy()
-        first_N = np.repeat(sequences.offset_S, sequences.length_S)
-        steps_N = np.arange(len(values_NF))
-        for f in range(values_NF.shape[1]):
-            last_N = np.maximum.accumulate(np.where(observed_NF[:, f], steps_N, -1))
-            # Nothing is carried over from the sequence before.
-            values_NF[:, f] = np.where(last_N >= first_N, values_NF[last_N, f], np.float32(np.nan))
-    return replace(sequences, values_NF=values_NF, observed_NF=observed_NF.astype(np.uint8))
+    return sequences.take(kept_N)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tuner.data import grouping
 from tuner.data.card import SPLITS
-from tuner.data.config import DataConfig, Folds, Span
+from tuner.data.config import DataConfig, Folds, Origins, Span
 from tuner.data.sequences import Sequences
 from tuner.errors import Mistake
 
@@ -148,6 +148,9 @@ def by_time(sequences: Sequences, config: DataConfig, bad: list[Mistake]) -> Ass
         elif name in spans:
             places = [_places(sequences, moment) for moment in spans[name]]
             starts[name], ends[name] = (np.minimum(place, limit) for place in places)
+        elif isinstance(rule, Origins):
+            # Folds take their spans from the training rows.
+            starts[name] = ends[name] = limit
         else:
             continue
         limit = np.minimum(limit, starts[name])

@@ -27,7 +27,10 @@ def fit(
     """
     # Column by column: contiguous sums are several times as fast as sums over all columns at once.
     facts = [_facts(x_N[train_N]) for x_N in values_NF.T]
-    mean_F, std_F, low_F, high_F = zip(*facts, strict=True) if facts else ((), (), (), ())
+    nothing: tuple[tuple[float, ...], ...] = ((),) * 6
+    mean_F, std_F, low_F, high_F, median_F, spread_F = (
+        zip(*facts, strict=True) if facts else nothing
+    )
     counts = np.bincount(labels, minlength=num_classes) if num_classes else np.zeros(0, int)
     targets = [] if target_SC is None else [_facts(target_S) for target_S in target_SC.T]
     return Statistics(
@@ -35,19 +38,23 @@ def fit(
         std=std_F,
         minimum=low_F,
         maximum=high_F,
+        median=median_F,
+        spread=spread_F,
         class_counts=tuple(counts.tolist()),
         token_counts=() if token_counts is None else tuple(token_counts.tolist()),
-        target_mean=tuple(mean for mean, _, _, _ in targets),
-        target_std=tuple(std for _, std, _, _ in targets),
+        target_mean=tuple(mean for mean, *_ in targets),
+        target_std=tuple(std for _, std, *_ in targets),
     )
 
 
-def _facts(x_N: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, deviation, least and largest value of one feature."""
+def _facts(x_N: np.ndarray) -> tuple[float, float, float, float, float, float]:
+    """Mean, deviation, least and largest value, median and quartile range of one feature."""
     x_N = x_N[~np.isnan(x_N)].astype(np.float64)
     # A feature that a fold never saw; one that no training row has is refused before.
     if not len(x_N):
-        return 0.0, 1.0, 0.0, 0.0
+        return 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
     low, high = float(x_N.min()), float(x_N.max())
+    lower, median, upper = (float(q) for q in np.percentile(x_N, (25, 50, 75)))
     # Rounding can leave a constant column a deviation of the last bit.
-    return float(x_N.mean()), float(x_N.std()) if high > low else 1.0, low, high
+    deviation = float(x_N.std()) if high > low else 1.0
+    return float(x_N.mean()), deviation, low, high, median, upper - lower or 1.0

@@ -66,6 +66,8 @@ class Steps:
     target_SC: np.ndarray | None = None
     """float32: the numbers that a sequence stands for; NaN without them. None where it stands for
     none."""
+    ahead_S: np.ndarray | None = None
+    """Steps at the end of each sequence that only tell what is known ahead; None without any."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

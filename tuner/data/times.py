@@ -136,6 +136,17 @@ def step_seconds(sequences: Sequences) -> float | None:
     return float(gaps[0] / _MICROSECONDS)
 
 
+def usual_step(sequences: Sequences) -> tuple[str, int] | None:
+    """The commonest way on from row to row: so many `months` or `microseconds`; None without."""
+    steps, gaps = _gaps(sequences)
+    if not len(gaps) or sequences.clock is None:
+        return None
+    if _monthly(sequences, steps):
+        months_N = sequences.clock.moments_N.view("datetime64[us]").astype("datetime64[M]")
+        return "months", int(np.diff(months_N.astype(np.int64))[steps[0] - 1])
+    return "microseconds", int(np.median(gaps))
+
+
 def _gaps(sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
     """All steps that are not the first of their sequence, and the time since the step before."""
     if sequences.clock is None:

@@ -11,6 +11,8 @@ module holds
     AUGMENTED     which augmentations leave a target true, by what they change: a set of "values",
                   "steps" and "rows"; left out where none does
     METRICS       name → "maximize" | "minimize"; the first is the default objective
+    metrics(options, targets) -> the same, where it depends on options or on how many columns a spec
+                  names as `data/target` (None without); a module may leave it out
     data(options) -> TaskData                      what preparation must know
     create(options, inputs, facts) -> Task         see `_base.Task`; with a LossConfig, that of a
                                                    trial in training comes fourth

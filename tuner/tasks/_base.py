@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tuner.data.card import Statistics
+from tuner.data.roles import Roles
 from tuner.models.shape import Shape
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Facts:
     step_seconds: float | None
     targets: tuple[str, ...] = ()
     """Names of the numbers that a sequence stands for."""
+    roles: Roles = Roles()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -97,6 +99,7 @@ class Facts:
             statistics=Statistics.from_json(data["statistics"]),
             step_seconds=data["step_seconds"],
             targets=tuple(data["targets"]),
+            roles=Roles.from_json(data["roles"]),
         )
 
 
@@ -217,6 +220,8 @@ def scaled(values: np.ndarray, statistics: Statistics, how: str) -> np.ndarray:
         return values
     if how == "standard":
         low, width = np.asarray(statistics.mean), np.asarray(statistics.std)
+    elif how == "robust":
+        low, width = np.asarray(statistics.median), np.asarray(statistics.spread)
     else:
         low = np.asarray(statistics.minimum)
         width = np.asarray(statistics.maximum) - low

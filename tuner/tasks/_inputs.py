@@ -15,6 +15,7 @@ from pydantic import Field
 from tuner.data.card import SPLITS
 from tuner.data.vocabulary import FIRST, UNKNOWN
 from tuner.part import Config
+from tuner.tasks import _cleaning
 from tuner.tasks._base import Facts, Split, scaled
 
 if TYPE_CHECKING:
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
 class SequenceInputs(Config):
     """How a sequence becomes an input."""
 
-    scaling: Literal["standard", "minmax", "none"] = "standard"
-    """Per feature, fitted on the training rows: to mean 0 and deviation 1, to [0, 1], or as is."""
+    scaling: Literal["standard", "robust", "minmax", "none"] = "standard"
+    """Per feature, fitted on the training rows: to mean 0 and deviation 1, to median 0 and
+    quartiles one apart, to [0, 1], or as is."""
+    smooth: int = Field(default=1, ge=1)
+    """Steps that a feature is the mean of; 1 leaves features as they are."""
+    centred: bool = False
+    """Whether half of the steps that are smoothed over lie after the step, instead of none."""
+    missing_mask: bool = False
+    """Tell, by an input of 0 or 1 for each feature with missing values, which were observed."""
     min_count: int = Field(default=1, ge=1)
     """How often a token must stand in the training rows to be known."""
     characters: int = Field(default=0, ge=0, le=64)
@@ -51,7 +59,8 @@ class Reader:
         self._known = np.flatnonzero(self._counts_V >= config.min_count)
         letters = sorted({letter for form in facts.vocabulary for letter in form})
         self._letters = {letter: number for number, letter in enumerate(letters, FIRST)}
-        self.num_inputs = len(facts.features)
+        self._masked = _cleaning.masked(facts) if config.missing_mask else np.zeros(0, dtype=int)
+        self.num_inputs = len(facts.features) + len(self._masked)
         self.vocabulary = len(self._known) + FIRST if facts.vocabulary else 0
         self.characters = len(letters) + FIRST if facts.vocabulary and config.characters else 0
 
@@ -68,10 +77,28 @@ class Reader:
         index_BT = np.where(valid_BT, steps.offset_S[rows][:, None] + times_T, -1)
         if steps.token_N is not None:
             return self.ids(steps, index_BT), lengths_B, index_BT
-        x_BTF = scaled(steps.values_NF[index_BT], self._facts.statistics, self._config.scaling)
-        # A missing value that the policy left open becomes the training mean.
-        x_BTF = np.where(valid_BT[..., None] & np.isfinite(x_BTF), x_BTF, np.float32(0))
+        x_BTF = self._features(steps, index_BT, valid_BT)
         return np.ascontiguousarray(x_BTF, dtype=np.float32), lengths_B, index_BT
+
+    def _features(self, steps: Steps, index_BT: np.ndarray, valid_BT: np.ndarray) -> np.ndarray:
+        """x_BTF: clipped, smoothed, scaled, what was observed beside it; 0 where padded or missing.
+
+        A missing value that the policy left open becomes the training mean.
+        """
+        config, facts = self._config, self._facts
+        x_BTF = _cleaning.clipped(steps.values_NF[index_BT], facts.statistics)
+        if config.smooth > 1:
+            before = config.smooth // 2 if config.centred else config.smooth - 1
+            after = config.smooth - 1 - before
+            x_BTF = np.where(valid_BT[..., None], x_BTF, np.float32(np.nan))
+            ends = ((0, 0), (before, after), (0, 0))
+            x_BTF = np.pad(x_BTF, ends, constant_values=np.nan)
+            x_BTF = _cleaning.smoothed(x_BTF, before, after, facts)
+        x_BTF = scaled(x_BTF, facts.statistics, config.scaling)
+        if len(self._masked):
+            seen_BTM = _cleaning.observed(steps, index_BT, self._masked)
+            x_BTF = np.concatenate([x_BTF, seen_BTM], axis=2)
+        return np.where(valid_BT[..., None] & np.isfinite(x_BTF), x_BTF, np.float32(0))
 
     def ids(self, steps: Steps, index_BT: np.ndarray) -> np.ndarray:
         """x_BTK of some steps; 0 where the index is -1."""

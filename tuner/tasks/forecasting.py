@@ -7,27 +7,28 @@ reach back far enough, its first value stands in.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from tuner.data import origins
 from tuner.data.card import TaskData
+from tuner.data.seasons import season
 from tuner.part import Config as PartConfig
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task, scaled
+from tuner.tasks._forecast_scores import METRICS, UNITS, Scores
+from tuner.tasks._windows import Windows, per_channel, series_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tuner.data.store import Steps, Store
 
-METRICS = {"mse": "minimize", "mae": "minimize", "rmse": "minimize"}
-"""Metric → direction; the first is the default objective."""
-
-_SEASONS = {900.0: 96, 1800.0: 48, 3600.0: 24, 86400.0: 7}
 _BASELINE_CHUNK = 4096
+
+Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Config(PartConfig):
@@ -37,7 +38,18 @@ class Config(PartConfig):
     horizon: int = Field(ge=1)
     """Steps to forecast."""
     season: int | None = Field(default=None, ge=1)
-    """Steps of the seasonal baseline; by default a day of (quarter, half) hours, a week of days."""
+    """Steps of the seasonal baseline and of MASE; by default a day of (quarter, half) hours, a week
+    of days."""
+    quantiles: Annotated[list[Level], Field(min_length=2)] | None = None
+    """Levels to forecast, ascending and 0.5 among them, instead of a mean: trained by pinball loss,
+    the median being the forecast."""
+
+    @model_validator(mode="after")
+    def _has_a_median(self) -> Config:
+        levels = self.quantiles
+        if levels and (levels != sorted(set(levels)) or 0.5 not in levels):
+            raise ValueError("`task/quantiles` must ascend and hold 0.5, the median")
+        return self
 
 
 class InputConfig(PartConfig):
@@ -53,73 +65,104 @@ class InputConfig(PartConfig):
     (features that are not targets are then left out)."""
     patch: int = Field(default=1, ge=1)
     """Steps of the past that make one input step; the look-back is cut to a multiple of it."""
+    scaling: Literal["standard", "robust", "minmax", "none"] = "standard"
+    """Of inputs, fitted on the training rows: to mean 0 and deviation 1, to median 0 and quartiles
+    one apart, to [0, 1], or as is. What is scored stays in deviations."""
+    smooth: int = Field(default=1, ge=1)
+    """Steps of the past that an input is the mean of, its own the last; 1 leaves inputs as they
+    are."""
+    missing_mask: bool = False
+    """Tell, by an input of 0 or 1 for each feature with missing values, which were observed."""
+    spectral: int = Field(default=0, ge=0)
+    """So many magnitudes of the look-back's Fourier transform, lowest frequencies first, are inputs
+    too."""
+    channel_embedding: bool = False
+    """Tell shared channels apart: each step holds a one of its channel's own, for which the first
+    layer learns a vector."""
+    stride: int = Field(default=1, ge=1)
+    """Steps from one training window to the next; scored windows are always one step apart."""
 
 
 def data(options: Config) -> TaskData:
     """Series cut by time."""
-    return TaskData(kind="series", horizon=options.horizon)
+    return TaskData(kind="series", horizon=options.horizon, season=options.season)
+
+
+def metrics(options: Config, targets: int | None) -> dict[str, str]:
+    """Metrics that may rank trials: of quantiles, and in the data's units where one channel of a
+    spec is the target; `targets` is how many a spec names, None if it leaves that to the data."""
+    found = dict(METRICS)
+    if targets == 1:
+        found |= UNITS
+    if options.quantiles:
+        found["pinball"] = "minimize"
+    return found
 
 
 def create(options: Config, inputs: InputConfig, facts: Facts) -> Task:
-    """Makes the task for one data set.
-
-    Raises:
-        ValueError: the patch is longer than the look-back.
-    """
-    if inputs.patch > inputs.look_back:
-        raise ValueError(
-            "`data/patch` must be at most `data/look_back`; "
-            f"got {inputs.patch} > {inputs.look_back}"
-        )
+    """Makes the task for one data set."""
     return Forecasting(options, inputs, facts)
 
 
 class Forecasting(Task):
-    """Squared error over windows, steps and channels. A row is the place of its first target."""
+    """Squared error over windows, steps and channels, or pinball loss of quantiles.
+
+    A row is the place of its first target.
+    """
 
     def __init__(self, options: Config, inputs: InputConfig, facts: Facts) -> None:
         self.inputs, self.facts = inputs, facts
         self.horizon = options.horizon
-        self.season = options.season or _SEASONS.get(facts.step_seconds or 0.0)
-        self.look_back = inputs.look_back - inputs.look_back % inputs.patch
+        self.season = season(options.season, facts.step_seconds)
+        self.quantiles = options.quantiles or []
         self.targets = np.asarray(facts.target_channels, dtype=np.int64)
         self.shared = inputs.channels == "shared"
-        channels = 1 if self.shared else len(facts.features)
-        self.num_inputs = inputs.patch * channels
-        self.num_outputs = self.horizon * (1 if self.shared else len(self.targets))
+        self._windows = Windows(inputs, facts, options.horizon)
+        self._scores = Scores(facts.statistics, self.targets, self.quantiles)
+        self.num_inputs = self._windows.num_inputs
+        channels = 1 if self.shared else len(self.targets)
+        self.num_outputs = self.horizon * channels * max(len(self.quantiles), 1)
 
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
+        look_back, stride = self._windows.look_back, self.inputs.stride
+        train_end_S, begin_S, end_S = self._bounds(store, split, fold)
         starts: list[np.ndarray] = []
         for series, offset in enumerate(store.offset_S):
             if split == "train":
-                end = int(store.bounds["train_end"][series])
+                end = int(train_end_S[series])
                 # Windows that would mostly repeat the first value teach little.
-                begin = max(1, min(self.look_back, (end - self.horizon) // 2))
+                begin = max(1, min(look_back, (end - self.horizon) // 2))
+                # The latest window is always among them.
+                places = np.arange(end - self.horizon, begin - 1, -stride)[::-1]
             else:
-                begin = int(store.bounds[f"{split}_start"][series])
-                end = int(store.bounds[f"{split}_end"][series])
-            starts.append(offset + np.arange(max(begin, 1), end - self.horizon + 1))
+                begin, end = int(begin_S[series]), int(end_S[series])
+                places = np.arange(max(begin, 1), end - self.horizon + 1)
+            starts.append(offset + places)
         rows = np.concatenate(starts) if starts else np.zeros(0)
         return rows.astype(np.int64)
 
+    def _bounds(
+        self, store: Store, split: Split, fold: int | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """In each series: where training ends, and where the split begins and ends."""
+        bounds = store.bounds
+        if fold is not None and split != "test":
+            return origins.spans(bounds["train_end"], store.card.num_folds, fold, self.horizon)
+        name = "validation" if split == "train" else split
+        return bounds["train_end"], bounds[f"{name}_start"], bounds[f"{name}_end"]
+
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
-        past_BLF = self._past(steps, rows)
+        inputs, shift, scale = self._windows.cut(steps, rows)
         future_BHC, weights_BHC = self._future(steps, rows)
-        shift_B1F, scale_B1F = self._frame(past_BLF)
-        past_BLF = np.nan_to_num((past_BLF - shift_B1F) / scale_B1F)
-        frame = [np.take(a, self.targets, axis=2) for a in (shift_B1F, scale_B1F)]
         if self.shared:
-            past_BLF = self._per_channel(past_BLF[:, :, self.targets])
-            future_BHC, weights_BHC = self._per_channel(future_BHC), self._per_channel(weights_BHC)
-            frame = [self._per_channel(a) for a in frame]
-        rows_B, length = past_BLF.shape[0], self.look_back // self.inputs.patch
+            future_BHC, weights_BHC = per_channel(future_BHC), per_channel(weights_BHC)
         return Batch(
-            inputs=np.ascontiguousarray(past_BLF.reshape(rows_B, length, self.num_inputs)),
-            lengths=np.full(rows_B, length, dtype=np.int64),
+            inputs=np.ascontiguousarray(inputs, dtype=np.float32),
+            lengths=np.full(len(inputs), self._windows.length, dtype=np.int64),
             targets=np.ascontiguousarray(future_BHC, dtype=np.float32),
             weights=np.ascontiguousarray(weights_BHC, dtype=np.float32),
-            shift=np.ascontiguousarray(frame[0], dtype=np.float32),
-            scale=np.ascontiguousarray(frame[1], dtype=np.float32),
+            shift=np.ascontiguousarray(shift, dtype=np.float32),
+            scale=np.ascontiguousarray(scale, dtype=np.float32),
         )
 
     def count(self, steps: Steps, rows: np.ndarray) -> int:
@@ -128,31 +171,38 @@ class Forecasting(Task):
         return int(self._future(steps, rows)[1].sum())
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        error_BHC = self._forecast(outputs, batch) - batch.targets
-        total: Tensor = (error_BHC.square() * batch.weights).sum()
+        forecast = self._forecast(outputs, batch)
+        if not self.quantiles:
+            error_BHC = forecast - batch.targets
+            total: Tensor = (error_BHC.square() * batch.weights).sum()
+            return total
+        level_Q = forecast.new_tensor(self.quantiles)
+        below_BHCQ = batch.targets[..., None] - forecast
+        loss_BHC = (level_Q * below_BHCQ - below_BHCQ.clamp(max=0)).mean(dim=-1)
+        total = (loss_BHC * batch.weights).sum()
         return total
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
 
-        forecast_BHC = self._forecast(outputs, batch)
-        error_BHC = (forecast_BHC - batch.targets).double()
-        weights_BHC = batch.weights.double()
-        return torch.stack(
-            [
-                (error_BHC.square() * weights_BHC).sum(),
-                (error_BHC.abs() * weights_BHC).sum(),
-                weights_BHC.sum(),
-                (~torch.isfinite(forecast_BHC)).sum().double(),
-            ]
+        forecast = self._forecast(outputs, batch).double()
+        quantiles = None
+        if self.quantiles:
+            # Quantiles that cross are put in order (Chernozhukov et al., 2010).
+            quantiles = forecast.sort(dim=-1).values
+            forecast = quantiles[..., self.quantiles.index(0.5)]
+        units = self._scores.units(len(batch.targets) if self.shared else None)
+        sums = self._scores.sums(
+            forecast,
+            batch.targets.double(),
+            batch.weights.double(),
+            [torch.from_numpy(array).to(outputs.device) for array in units],
+            quantiles,
         )
+        return torch.stack([each.double() for each in sums])
 
     def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
-        squares, absolutes, count, broken = statistics
-        if broken or not count:
-            return dict.fromkeys(METRICS, float("nan"))
-        mse = squares / count
-        return {"mse": mse, "mae": absolutes / count, "rmse": math.sqrt(mse)}
+        return self._scores.metrics(statistics)
 
     def baselines(
         self, store: Store, split: Split, fold: int | None
@@ -165,40 +215,36 @@ class Forecasting(Task):
         return found
 
     def prediction_rows(self, steps: Steps) -> np.ndarray:
-        """One forecast per series, of the steps after its last."""
+        """One forecast per series, of the steps after its last measured one."""
         rows: np.ndarray = steps.offset_S.astype(np.int64) + steps.length_S
-        return rows
+        return rows if steps.ahead_S is None else rows - steps.ahead_S
 
     def decode(
         self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
         """One line per step ahead, channels beside each other, in the data's own units."""
         num_rows, num_channels = len(rows), len(self.targets)
-        forecast = outputs.reshape(batch.targets.shape) * batch.scale + batch.shift
+        levels = max(len(self.quantiles), 1)
+        shape = (*batch.targets.shape, levels)
+        forecast = outputs.reshape(shape) * batch.scale[..., None] + batch.shift[..., None]
         if self.shared:
-            forecast = forecast.reshape(num_rows, num_channels, self.horizon).transpose(0, 2, 1)
+            forecast = forecast.reshape(num_rows, num_channels, self.horizon, levels)
+            forecast = forecast.transpose(0, 2, 1, 3)
         statistics = self.facts.statistics
         mean_C, std_C = (np.asarray(a)[self.targets] for a in (statistics.mean, statistics.std))
-        forecast_BHC = forecast * std_C + mean_C
+        forecast_BHCQ = np.sort(forecast * std_C[:, None] + mean_C[:, None], axis=-1)
         columns: dict[str, list[Any]] = {
-            "id": [
-                steps.ids[self._series(steps, row)] for row in rows for _ in range(self.horizon)
-            ],
+            "id": [steps.ids[s] for s in series_of(steps, rows) for _ in range(self.horizon)],
             "step": list(range(1, self.horizon + 1)) * num_rows,
         }
+        median = self.quantiles.index(0.5) if self.quantiles else 0
         for c, channel in enumerate(self.targets):
-            columns[self.facts.features[channel]] = forecast_BHC[:, :, c].ravel().tolist()
+            name = self.facts.features[channel]
+            columns[name] = forecast_BHCQ[:, :, c, median].ravel().tolist()
+            for q, level in enumerate(self.quantiles):
+                if q != median:
+                    columns[f"{name} {level:g}"] = forecast_BHCQ[:, :, c, q].ravel().tolist()
         return columns
-
-    def _series(self, steps: Steps, rows: np.ndarray) -> Any:
-        """The series that each row's first target belongs to, or would as its next step."""
-        return np.searchsorted(steps.offset_S, rows - 1, side="right") - 1
-
-    def _past(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
-        """Scaled look-backs, missing values as NaN."""
-        first_B = steps.offset_S[self._series(steps, rows)]
-        index_BL = rows[:, None] + np.arange(-self.look_back, 0)
-        return self._scaled(steps.values_NF[np.maximum(index_BL, first_B[:, None])])
 
     def _future(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scaled targets with zeros where missing, and their weights."""
@@ -215,54 +261,28 @@ class Forecasting(Task):
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return scaled(values, self.facts.statistics, "standard").astype(np.float32, copy=False)
 
-    def _frame(self, past_BLF: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shift and scale of each window and channel, from what was observed in it."""
-        rows, _, features = past_BLF.shape
-        shift_B1F = np.zeros((rows, 1, features), dtype=np.float32)
-        scale_B1F = np.ones_like(shift_B1F)
-        how = self.inputs.normalization
-        if how == "none":
-            return shift_B1F, scale_B1F
-        seen_BLF = np.isfinite(past_BLF)
-        if how == "last":
-            length = past_BLF.shape[1]
-            last_B1F = np.where(seen_BLF, np.arange(length)[:, None], 0).max(axis=1, keepdims=True)
-            shift_B1F = np.nan_to_num(np.take_along_axis(past_BLF, last_B1F, axis=1))
-            return shift_B1F, scale_B1F
-        count_B1F = np.maximum(seen_BLF.sum(axis=1, keepdims=True), 1).astype(np.float32)
-        filled_BLF = np.where(seen_BLF, past_BLF, np.float32(0))
-        shift_B1F = filled_BLF.sum(axis=1, keepdims=True) / count_B1F
-        if how == "mean_std":
-            spread_BLF = np.where(seen_BLF, past_BLF - shift_B1F, np.float32(0))
-            variance_B1F = np.square(spread_BLF).sum(axis=1, keepdims=True) / count_B1F
-            scale_B1F = np.sqrt(variance_B1F + np.float32(1e-5))
-        return shift_B1F, scale_B1F
-
-    def _per_channel(self, values_BTC: np.ndarray) -> np.ndarray:
-        """Rows x steps x channels → (rows x channels) x steps x 1."""
-        rows, length, channels = values_BTC.shape
-        return values_BTC.transpose(0, 2, 1).reshape(rows * channels, length, 1)
-
     def _forecast(self, outputs: Tensor, batch: Batch) -> Tensor:
-        """Model outputs in scored units: the window's normalisation undone."""
-        forecast: Tensor = outputs.reshape(batch.targets.shape) * batch.scale + batch.shift
+        """Model outputs in scored units, of the targets' shape, and one dimension more where there
+        are quantiles: the window's normalisation undone."""
+        shape = batch.targets.shape
+        if not self.quantiles:
+            forecast: Tensor = outputs.reshape(shape) * batch.scale + batch.shift
+            return forecast
+        forecast = outputs.reshape(*shape, -1) * batch.scale[..., None] + batch.shift[..., None]
         return forecast
 
-    def _naive(self, store: Store, rows: np.ndarray, season: int) -> dict[str, float]:
-        """Scores of repeating the last `season` steps before each target."""
-        total = np.zeros(4)
-        back_H = np.arange(self.horizon) % season - season
+    def _naive(self, store: Store, rows: np.ndarray, steps: int) -> dict[str, float]:
+        """Scores of repeating the last `steps` steps before each target."""
+        sums: list[np.ndarray] = []
+        back_H = np.arange(self.horizon) % steps - steps
+        units = self._scores.units(None)
         for start in range(0, len(rows), _BASELINE_CHUNK):
             chunk = rows[start : start + _BASELINE_CHUNK]
-            future_BHC, weights_BHC = self._future(store, chunk)
-            first_B = store.offset_S[self._series(store, chunk)]
+            future, weights = (a.astype(np.float64) for a in self._future(store, chunk))
+            first_B = store.offset_S[series_of(store, chunk)]
             index_BH = np.maximum(chunk[:, None] + back_H, first_B[:, None])
-            guess_BHC = np.nan_to_num(self._scaled(store.values_NF[index_BH])[:, :, self.targets])
-            error_BHC = (guess_BHC - future_BHC).astype(np.float64)
-            total += [
-                (error_BHC**2 * weights_BHC).sum(),
-                (np.abs(error_BHC) * weights_BHC).sum(),
-                weights_BHC.sum(dtype=np.float64),
-                0,
-            ]
-        return self.metrics(total.tolist())
+            guess = np.nan_to_num(self._scaled(store.values_NF[index_BH])[:, :, self.targets])
+            guess = guess.astype(np.float64)
+            levels = np.stack([guess] * len(self.quantiles), axis=-1) if self.quantiles else None
+            sums.append(np.array(self._scores.sums(guess, future, weights, units, levels)))
+        return self.metrics(np.sum(sums, axis=0).tolist())

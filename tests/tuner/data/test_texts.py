@@ -119,7 +119,11 @@ def test_raw_texts_are_read_like_those_of_training(tmp_path: Path) -> None:
     store = questions(tmp_path, lowercase=True)
     (tmp_path / "new.csv").write_text("text\nWho is zaphod?\n")
     steps = read_for_prediction(
-        [tmp_path / "new.csv"], store.card.layout, store.card.labels, store.card.vocabulary
+        [tmp_path / "new.csv"],
+        store.card.layout,
+        store.card.labels,
+        store.card.vocabulary,
+        warnings=[],
     )
     task = make_task(
         made.CLASSIFICATION, TrialConfig.from_values({}, made.CLASSIFICATION), store.card, None
