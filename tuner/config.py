@@ -302,4 +302,44 @@ def _patch_fits(parts: Mapping[str, Any]) -> list[Refusal]:
                 fix="Share the channels, or leave it out.",
             )
         )
+    if getattr(data, "decoding", "direct") != "direct":
+        refusals += _stepwise(data, parts["model"])
     return refusals
+
+
+def _stepwise(data: Any, model: Any) -> list[Refusal]:
+    """What does not go with a horizon that is decoded step by step."""
+    with_steps = f"with `data/decoding: {data.decoding}`"
+    found = []
+    if data.patch > 1:
+        found.append(("data/patch", "1", data.patch, "A step of input is then a step of time."))
+    if getattr(model, "directions", 1) != 1:
+        found.append(
+            (
+                "model/directions",
+                "1",
+                model.directions,
+                "What predicts what it reads goes forwards.",
+            )
+        )
+    if ":" in model.name:
+        found.append(
+            ("model/name", "a shipped one", model.name, "Decode directly with one of your own.")
+        )
+    if data.decoding == "recursive":
+        if data.smooth > 1:
+            found.append(("data/smooth", "1", data.smooth, "Forecasts are fed back as they are."))
+        if data.scaling != "standard":
+            found.append(
+                ("data/scaling", "standard", data.scaling, "Forecasts come in deviations.")
+            )
+    return [
+        Refusal(
+            code="spec/value",
+            path=path,
+            rule=f"`{path}` must be {rule} {with_steps}",
+            got=repr(got),
+            fix=fix,
+        )
+        for path, rule, got, fix in found
+    ]

@@ -77,7 +77,7 @@ def _num_parameters(config: TrialConfig, spec: SweepSpec, card: DataCard) -> int
     if not hasattr(module, "num_parameters"):
         return 0
     task = make_task(spec.task, config, card, None)
-    parameters: int = module.num_parameters(config.model, task.shape)
+    parameters: int = sum(module.num_parameters(config.model, shape) for shape in task.shapes())
     return parameters
 
 

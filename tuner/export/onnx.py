@@ -22,7 +22,7 @@ from tuner.export.contents import Signature
 
 OPSET = 17
 TRACED = (2, 5)
-"""Batch size and steps of the traced example."""
+"""Batch size and steps of the traced example, or the least steps that the module takes."""
 
 
 def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
@@ -41,6 +41,7 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
     num_sequences, num_steps = TRACED
     kind = torch.int64 if signature.vocabulary else torch.float32
     states = [torch.zeros(levels, num_sequences, units) for levels, units in signature.states]
+    num_steps = max(num_steps, least_steps(module))
     example = (
         torch.zeros(num_sequences, num_steps, signature.inputs, dtype=kind),
         torch.arange(num_steps, num_steps - num_sequences, -1),
@@ -82,6 +83,12 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
             )
         ) from error
     return [_line(warning) for warning in told if issubclass(warning.category, TracerWarning)]
+
+
+def least_steps(module: nn.Module) -> int:
+    """Of an input: a network that decodes a horizon says how many of its steps lie ahead."""
+    least: int = getattr(module, "least_steps", 1)
+    return least
 
 
 def _line(warning: warnings.WarningMessage) -> str:

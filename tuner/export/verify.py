@@ -20,18 +20,19 @@ Batch = tuple[Tensor, Tensor]
 """x and lengths_B, on the CPU."""
 
 
-def untraced_batches(signature: Signature) -> list[Batch]:
+def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
     """Padded batches of sizes and lengths that the exporter has never seen."""
     generator = torch.Generator().manual_seed(0)
     batches = []
-    for num_sequences, num_steps in ((1, 1), (1, 9), (3, 4), (7, 13)):
+    for num_sequences, more_steps in ((1, 0), (1, 8), (3, 3), (7, 12)):
+        num_steps = least_steps + more_steps
         shape = (num_sequences, num_steps, signature.inputs)
         if signature.vocabulary:
             x = torch.randint(0, signature.vocabulary, shape, generator=generator)
             x[..., 1:] = x[..., 1:] % max(signature.characters, 1)
         else:
             x = torch.randn(*shape, generator=generator)
-        lengths_B = torch.randint(1, num_steps + 1, (num_sequences,), generator=generator)
+        lengths_B = torch.randint(least_steps, num_steps + 1, (num_sequences,), generator=generator)
         lengths_B[0] = num_steps
         if signature.states:
             # What goes on is not padded.

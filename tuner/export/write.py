@@ -109,13 +109,13 @@ def _refuse_foreign(target: Path) -> None:
 def _fill(made: Path, module: nn.Module, about: About, batches: Sequence[Batch]) -> None:
     from safetensors.torch import save_model
 
-    from tuner.export.onnx import to_onnx
+    from tuner.export.onnx import least_steps, to_onnx
     from tuner.export.verify import untraced_batches, verify
 
     module = copy.deepcopy(module).cpu().float().eval()
     save_model(module, str(made / WEIGHTS))
     suspects = to_onnx(module, about.signature, made / GRAPH)
-    compared = [*untraced_batches(about.signature), *batches]
+    compared = [*untraced_batches(about.signature, least_steps(module)), *batches]
     contents = Contents(
         about=about,
         weights=read_weights(made / WEIGHTS, read_plain(made, WEIGHTS)),

@@ -34,8 +34,8 @@ def architecture_config(name: str) -> type[ArchitectureConfig]:
     if ":" not in name:
         config: type[ArchitectureConfig] = module.Config
         return config
-    own: type[Config] = getattr(_own_class(name), "Config", Config)
-    bases: tuple[type[Config], ...] = (own, ArchitectureConfig)
+    own: type[Config] | None = getattr(_own_class(name), "Config", None)
+    bases: tuple[type[Config], ...] = (own, ArchitectureConfig) if own else (ArchitectureConfig,)
     # The name joins the settings, so that a trial's configuration alone can be rebuilt.
     this_name: Any = Literal[name]
     named = create_model(f"{name.partition(':')[2]}Config", __base__=bases, name=(this_name, name))

@@ -14,7 +14,7 @@ from tuner.data.roles import Roles
 from tuner.models.shape import Shape
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from tuner.data.store import Steps, Store
     from tuner.tasks._balance import Balance
@@ -131,7 +131,7 @@ class Task(ABC):
 
     @property
     def shape(self) -> Shape:
-        """What a network is to read and to give."""
+        """What the model is to read and to give."""
         return Shape(
             inputs=self.num_inputs,
             outputs=self.num_outputs,
@@ -140,6 +140,15 @@ class Task(ABC):
             characters=self.characters,
             carries=self.window > 0,
         )
+
+    def shapes(self) -> list[Shape]:
+        """The networks that the task's model is made of; most are one network."""
+        return [self.shape]
+
+    def network(self, networks: list[nn.Module]) -> nn.Module:
+        """The model, which reads and gives what `shape` says, made of these networks."""
+        (network,) = networks
+        return network
 
     @abstractmethod
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:

@@ -30,6 +30,10 @@ class Windows:
     What is known of the H steps ahead is dealt out to the J input steps in its own order, the last
     step ahead with the last input step, and several to each where J < H: so a direct forecaster
     reads all of it, whatever the look-back.
+
+    Where the horizon is decoded step by step, H - 1 steps follow the past, and each step holds what
+    is known of the one after it. A step ahead holds its true targets first, for a recursive network
+    to read in training, or nothing where a decoder does without.
     """
 
     def __init__(self, inputs: InputConfig, facts: Facts, horizon: int) -> None:
@@ -42,16 +46,21 @@ class Windows:
         places = range(num)
         self._known = np.asarray(roles.known, dtype=np.int64)
         self._static = np.asarray(roles.static, dtype=np.int64)
+        self._stepwise = inputs.decoding != "direct"
+        recursive = inputs.decoding == "recursive"
         own = [f for f in places if f not in {*roles.known, *roles.static}]
+        if recursive:
+            own = list(facts.target_channels)
         framed = self.targets if self.shared else [f for f in own if f not in roles.plain]
         self._framed = np.asarray(framed, dtype=np.int64)
         self._unframed = np.setdiff1d(places, self._framed)
         self._past = self.targets if self.shared else np.asarray(own, dtype=np.int64)
         masked = _cleaning.masked(facts) if inputs.missing_mask else np.zeros(0, dtype=np.int64)
+        masked = masked[np.isin(masked, own)] if recursive else masked
         if self.shared:
             masked = self.targets if np.isin(masked, self.targets).any() else masked[:0]
         self._masked = masked
-        self._ahead = -(-horizon // self.length) if len(self._known) else 0
+        self._ahead = -(-horizon // self.length) if len(self._known) and not self._stepwise else 0
         each = [len(self._past), len(self._masked), len(self._framed)]
         if self.shared:
             each = [1, int(len(self._masked) > 0), 1]
@@ -76,6 +85,8 @@ class Windows:
         if lead:
             past_BLF = self._scaled(_cleaning.smoothed(raw_BLF, lead, 0, self.facts))
         past_BLF = np.nan_to_num((past_BLF - shift_B1F) / scale_B1F)
+        if self._stepwise:
+            past_BLF = self._prolonged(steps, rows, past_BLF, shift_B1F, scale_B1F)
         if self.inputs.scaling != "standard":
             shift_B1F, scale_B1F = self._frame(self._scaled(plain_BLF, "standard"))
         shift, scale = (self._rows(a[:, :, self.targets]) for a in (shift_B1F, scale_B1F))
@@ -87,17 +98,25 @@ class Windows:
         """All that an input step holds, side by side."""
         patches = [self._rows(past_BLF[:, :, self._past])]
         if len(self._masked):
-            patches.append(self._rows(_cleaning.observed(steps, index_BL, self._masked)))
+            seen_BLM = _cleaning.observed(steps, index_BL, self._masked)
+            more = past_BLF.shape[1] - seen_BLM.shape[1]
+            # A forecast that is fed back is there; what a decoder does without is not.
+            there = self.inputs.decoding == "recursive"
+            seen_BLM = np.pad(seen_BLM, ((0, 0), (0, more), (0, 0)), constant_values=there)
+            patches.append(self._rows(seen_BLM))
         if len(self._known):
             patches.append(self._same(past_BLF[:, :, self._known]))
         past = np.concatenate(patches, axis=2) if len(patches) > 1 else patches[0]
-        blocks = [past.reshape(len(past), self.length, -1)]
-        if len(self._known):
+        length = past.shape[1] // self.inputs.patch
+        blocks = [past.reshape(len(past), length, -1)]
+        if self._ahead:
             blocks.append(self._same(self._horizon(steps, rows)))
         if len(self._static):
-            blocks.append(self._same(past_BLF[:, -1:, self._static]))
+            now_B1F = past_BLF[:, self.look_back - 1 : self.look_back]
+            blocks.append(self._same(now_B1F[:, :, self._static]))
         if bins := self.inputs.spectral:
-            size_BKF = np.abs(np.fft.rfft(past_BLF[:, :, self._framed], axis=1)[:, :bins])
+            x_BLF = past_BLF[:, : self.look_back, self._framed]
+            size_BKF = np.abs(np.fft.rfft(x_BLF, axis=1)[:, :bins])
             size_BKF = size_BKF / np.float32(self.look_back)
             if self.shared:
                 blocks.append(self._rows(size_BKF).transpose(0, 2, 1))
@@ -108,14 +127,36 @@ class Windows:
             blocks.append(np.tile(which_CC, (len(rows), 1))[:, None])
         if len(blocks) == 1:
             return blocks[0]
-        whole = [np.broadcast_to(b, (len(past), self.length, b.shape[2])) for b in blocks]
+        whole = [np.broadcast_to(b, (len(past), length, b.shape[2])) for b in blocks]
         return np.concatenate(whole, axis=2)
+
+    def _prolonged(
+        self,
+        steps: Steps,
+        rows: np.ndarray,
+        past_BLF: np.ndarray,
+        shift_B1F: np.ndarray,
+        scale_B1F: np.ndarray,
+    ) -> np.ndarray:
+        """The past and the steps ahead but the last, where each holds what its successor's known
+        channels do."""
+        ahead_BHF = np.nan_to_num((self._future(steps, rows) - shift_B1F) / scale_B1F)
+        known_BTK = np.concatenate([past_BLF, ahead_BHF], axis=1)[:, 1:, self._known]
+        if self.inputs.decoding == "seq2seq":
+            ahead_BHF[...] = 0
+        whole_BTF = np.concatenate([past_BLF, ahead_BHF[:, :-1]], axis=1)
+        whole_BTF[:, :, self._known] = known_BTK
+        return whole_BTF
+
+    def _future(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
+        """All channels of the steps ahead, clipped and scaled."""
+        index_BH = np.minimum(rows[:, None] + np.arange(self.horizon), len(steps.values_NF) - 1)
+        values_BHF = _cleaning.clipped(steps.values_NF[index_BH], self.facts.statistics)
+        return self._scaled(values_BHF)
 
     def _horizon(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
         """What is known of the horizon, `_ahead` steps of it with each input step."""
-        index_BH = np.minimum(rows[:, None] + np.arange(self.horizon), len(steps.values_NF) - 1)
-        values_BHF = _cleaning.clipped(steps.values_NF[index_BH], self.facts.statistics)
-        known_BHK = np.nan_to_num(self._scaled(values_BHF)[:, :, self._known])
+        known_BHK = np.nan_to_num(self._future(steps, rows)[:, :, self._known])
         slots = np.zeros((len(rows), self._ahead * self.length, len(self._known)), np.float32)
         slots[:, -self.horizon :] = known_BHK
         return slots.reshape(len(rows), self.length, -1)

@@ -16,13 +16,14 @@ from pydantic import Field, model_validator
 from tuner.data import origins
 from tuner.data.card import TaskData
 from tuner.data.seasons import season
+from tuner.models.shape import Shape
 from tuner.part import Config as PartConfig
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task, scaled
 from tuner.tasks._forecast_scores import METRICS, UNITS, Scores
 from tuner.tasks._windows import Windows, per_channel, series_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from tuner.data.store import Steps, Store
 
@@ -62,7 +63,11 @@ class InputConfig(PartConfig):
     value, its mean, or its mean and deviation."""
     channels: Literal["mixed", "shared"] = "mixed"
     """One model for all channels at once, or one for each channel by itself with shared weights
-    (features that are not targets are then left out)."""
+    (features that are neither targets, known ahead nor static are then left out)."""
+    decoding: Literal["direct", "recursive", "seq2seq"] = "direct"
+    """All steps ahead at once; one after the other, each from the forecast before (other features
+    than targets, known ones and static ones are then left out); or by a decoder of what is known
+    ahead, which begins with the state that the past left."""
     patch: int = Field(default=1, ge=1)
     """Steps of the past that make one input step; the look-back is cut to a multiple of it."""
     scaling: Literal["standard", "robust", "minmax", "none"] = "standard"
@@ -120,8 +125,34 @@ class Forecasting(Task):
         self._windows = Windows(inputs, facts, options.horizon)
         self._scores = Scores(facts.statistics, self.targets, self.quantiles)
         self.num_inputs = self._windows.num_inputs
-        channels = 1 if self.shared else len(self.targets)
-        self.num_outputs = self.horizon * channels * max(len(self.quantiles), 1)
+        self._channels = 1 if self.shared else len(self.targets)
+        self._levels = max(len(self.quantiles), 1)
+        self.num_outputs = self.horizon * self._channels * self._levels
+
+    def shapes(self) -> list[Shape]:
+        if self.inputs.decoding == "direct":
+            return super().shapes()
+        outputs = self._channels * self._levels
+        shape = Shape(self.num_inputs, outputs, per_step=True, carries=True)
+        return [shape] * (2 if self._has_decoder else 1)
+
+    def network(self, networks: list[nn.Module]) -> nn.Module:
+        if self.inputs.decoding == "direct":
+            return super().network(networks)
+        from tuner.models.decoding import Recursive, Seq2Seq
+
+        if self._has_decoder:
+            encoder, decoder = networks
+            return Seq2Seq(encoder, decoder, self.horizon)
+        median = self.quantiles.index(0.5) if self.quantiles else 0
+        answers = [c * self._levels + median for c in range(self._channels)]
+        (network,) = networks
+        return Recursive(network, self.horizon, answers)
+
+    @property
+    def _has_decoder(self) -> bool:
+        """One step ahead is the encoder's own."""
+        return self.inputs.decoding == "seq2seq" and self.horizon > 1
 
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         look_back, stride = self._windows.look_back, self.inputs.stride
@@ -158,7 +189,7 @@ class Forecasting(Task):
             future_BHC, weights_BHC = per_channel(future_BHC), per_channel(weights_BHC)
         return Batch(
             inputs=np.ascontiguousarray(inputs, dtype=np.float32),
-            lengths=np.full(len(inputs), self._windows.length, dtype=np.int64),
+            lengths=np.full(len(inputs), inputs.shape[1], dtype=np.int64),
             targets=np.ascontiguousarray(future_BHC, dtype=np.float32),
             weights=np.ascontiguousarray(weights_BHC, dtype=np.float32),
             shift=np.ascontiguousarray(shift, dtype=np.float32),
@@ -224,7 +255,7 @@ class Forecasting(Task):
     ) -> dict[str, list[Any]]:
         """One line per step ahead, channels beside each other, in the data's own units."""
         num_rows, num_channels = len(rows), len(self.targets)
-        levels = max(len(self.quantiles), 1)
+        levels = self._levels
         shape = (*batch.targets.shape, levels)
         forecast = outputs.reshape(shape) * batch.scale[..., None] + batch.shift[..., None]
         if self.shared:

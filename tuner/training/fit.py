@@ -247,13 +247,17 @@ class Fit:
 
 def build_module(config: TrialConfig, task: Task) -> nn.Module:
     """A model with its initial weights, which follow from the seed alone."""
-    return build(
-        config.model,
-        config.initialization,
-        config.regularization.dropouts,
-        task.shape,
-        seed=config.training.seed,
-    )
+    networks = [
+        build(
+            config.model,
+            config.initialization,
+            config.regularization.dropouts,
+            shape,
+            seed=config.training.seed + number,
+        )
+        for number, shape in enumerate(task.shapes())
+    ]
+    return task.network(networks)
 
 
 def below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -263,3 +263,71 @@ def test_only_what_is_known_is_read_of_the_horizon(rich: Store) -> None:
     np.testing.assert_array_equal(windows(rich, row, **inputs), windows(changed, row, **inputs))
     values[row:, rich.card.layout.roles.known] = 1e6
     assert not np.array_equal(windows(rich, row, **inputs), windows(changed, row, **inputs))
+
+
+STEPWISE = ["recursive", "seq2seq"]
+
+
+@pytest.mark.parametrize("decoding", STEPWISE)
+def test_each_step_tells_what_is_known_of_the_next(rich: Store, decoding: str) -> None:
+    row = row_of(rich)
+    found = windows(rich, row, decoding=decoding)
+    measured = 2 if decoding == "recursive" else 5
+    assert found.shape == (24 + HORIZON - 1, measured + 3 + 1)
+    for place, name in enumerate(("sun", "hour sin", "hour cos")):
+        known = standard(rich, name, np.arange(row - 23, row + HORIZON))
+        np.testing.assert_allclose(found[:, measured + place], known, atol=1e-6)
+    assert (found[:, -1] == standard(rich, "size", row)).all()
+    np.testing.assert_array_equal(found[:24, :measured], windows(rich, row)[:, :measured])
+
+
+@pytest.mark.parametrize("normalization", ["none", "last", "mean_std"])
+@pytest.mark.parametrize("channels", ["mixed", "shared"])
+def test_true_targets_stand_ahead_for_a_recursive_network_to_read_in_training(
+    rich: Store, channels: str, normalization: str
+) -> None:
+    """As it would write them: a network's answer at a step is the next step's input."""
+    inputs = {"channels": channels, "normalization": normalization}
+    found, rows = task(rich, decoding="recursive", **inputs), np.array([row_of(rich)])
+    batch = found.batch(rich, rows)
+    answers = (batch.targets - batch.shift) / batch.scale * (batch.weights > 0)
+    num = answers.shape[2]
+    seen = batch.weights[:, :-1] > 0
+    np.testing.assert_allclose((batch.inputs[:, 24:, :num])[seen], answers[:, :-1][seen], atol=1e-5)
+    without = task(rich, decoding="seq2seq", **inputs).batch(rich, rows)
+    assert not without.inputs[:, 24:, :num].any()
+
+
+@pytest.mark.parametrize("decoding", STEPWISE)
+def test_a_mask_goes_on_ahead(plain: Store, decoding: str) -> None:
+    row = row_of(plain)
+    found = windows(plain, row, decoding=decoding, missing_mask=True)[:, 2]
+    assert plain.observed_NF is not None
+    heat = plain.card.features.index("heat")
+    assert found[:24].tolist() == plain.observed_NF[row - 24 : row, heat].tolist()
+    assert found[24:].tolist() == [float(decoding == "recursive")] * (HORIZON - 1)
+
+
+@pytest.mark.parametrize("decoding", STEPWISE)
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"data/patch": 2}, "data/patch"),
+        ({"model/directions": 2}, "model/directions"),
+        ({"model/name": "torch.nn:Identity"}, "model/name"),
+    ],
+)
+def test_what_cannot_be_decoded_step_by_step_is_refused(
+    values: dict[str, Any], path: str, decoding: str
+) -> None:
+    with pytest.raises(ValuesRefused) as refused:
+        TrialConfig.from_values({"data/decoding": decoding} | values, TASK)
+    assert [r.path for r in refused.value.refusals] == [path]
+    assert decoding in refused.value.refusals[0].rule
+
+
+@pytest.mark.parametrize("values", [{"data/smooth": 3}, {"data/scaling": "robust"}])
+def test_what_is_fed_back_is_neither_smoothed_nor_scaled_otherwise(values: dict[str, Any]) -> None:
+    with pytest.raises(ValuesRefused, match="recursive"):
+        TrialConfig.from_values({"data/decoding": "recursive"} | values, TASK)
+    TrialConfig.from_values({"data/decoding": "seq2seq"} | values, TASK)
