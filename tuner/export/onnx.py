@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import torch
 from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]
@@ -82,7 +83,20 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
                 fix="Write the model without this operation.",
             )
         ) from error
+    _tell_sizes(path, signature)
     return [_line(warning) for warning in told if issubclass(warning.category, TracerWarning)]
+
+
+def _tell_sizes(path: Path, signature: Signature) -> None:
+    """Writes down the sizes of the states that come out, where the tracer could not follow them."""
+    if not signature.states:
+        return
+    model = onnx.load(str(path))
+    outputs = {value.name: value.type.tensor_type.shape for value in model.graph.output}
+    for number, (levels, units) in enumerate(signature.states):
+        level, _, unit = outputs[f"next_{number}"].dim
+        level.dim_value, unit.dim_value = levels, units
+    onnx.save(model, str(path))
 
 
 def least_steps(module: nn.Module) -> int:

@@ -84,10 +84,12 @@ def test_an_input_that_is_the_answer_is_told(tmp_path: Path) -> None:
 
 def test_prediction_takes_files_with_and_without_the_target(tmp_path: Path) -> None:
     card = made(tmp_path)
-    steps = read_for_prediction([tmp_path / "rows.csv"], card.layout, ())
+    steps = read_for_prediction([tmp_path / "rows.csv"], card.layout, (), warnings=[])
     assert steps.target_SC is not None and steps.target_SC[3, 0] == 7.5
     (tmp_path / "new.csv").write_text("id,step,x\na,0,1\na,1,2\n")
-    assert read_for_prediction([tmp_path / "new.csv"], card.layout, ()).target_SC is None
+    assert (
+        read_for_prediction([tmp_path / "new.csv"], card.layout, (), warnings=[]).target_SC is None
+    )
 
 
 def test_the_archives_own_format_names_its_target(tmp_path: Path) -> None:

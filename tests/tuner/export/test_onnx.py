@@ -80,7 +80,7 @@ TOKENS = Shape(0, 4, vocabulary=9, per_step=True)
 def test_the_graph_equals_the_network_whatever_it_reads_and_gives(
     cell: str, shape: Shape, options: dict[str, object], tmp_path: Path
 ) -> None:
-    config = RecurrentConfig.model_validate({"hidden_size": 5, "cell": cell} | options)
+    config = RecurrentConfig.model_validate({"hidden_size": 12, "cell": cell} | options)
     module = build(config, InitializationConfig(), Dropouts(), shape, seed=1).eval()
     ids = 1 + 3 * bool(shape.characters)
     kind = torch.int64 if shape.vocabulary else torch.float32
