@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from tuner import registry
 from tuner.data.config import DataConfig
 from tuner.data.prepare import prepare
 from tuner.training.job import Job
+
+if TYPE_CHECKING:
+    from tuner.training.fit import Fit
 
 CLASSIFICATION = {"name": "classification"}
 REGRESSION = {"name": "regression"}
@@ -180,3 +183,14 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def fit(data: Path, folder: Path, values: dict[str, Any], *, micro_batch: int | None = None) -> Fit:
+    """The one fit of a small trial, not yet trained."""
+    from tuner.training.rank import Rank
+
+    rank = Rank("cpu", 1)
+    rank.start(job(data, folder, values), micro_batch)
+    assert rank._trial is not None
+    (found,) = rank._trial.fits
+    return found

@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner import registry
+from tuner import registry, sources
 from tuner.errors import PlanError
+from tuner.home import Home
 from tuner.spec import SweepSpec
 from tuner.spec_reader import load
 
@@ -38,6 +39,7 @@ def check(path: Path, *, settings: Sequence[str] = ()) -> str:
         )
         if mistake := too_large(spec, card, lanes):
             raise PlanError(mistake)
+        sources.keep(spec, Home(), data)
         seconds = _epoch_seconds(spec, data)
     space, search = spec.space, spec.search
     size = space.size()
@@ -95,7 +97,8 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
     store = Store.open(data)
     config = TrialConfig.from_values(spec.space.defaults(), spec.task)
     fold = 0 if store.card.num_folds else None
-    fit = Fit(config, make_task(spec.task, config, store.card, fold), store, Ranks(), fold=fold)
+    task = make_task(spec.task, config, store.card, fold)
+    fit = Fit(config, task, store, Ranks(), data=data, fold=fold)
     size = config.training.batch_size
     steps = fit.train.steps(1)
     fit.step(steps[0])

@@ -21,6 +21,7 @@ from tuner.part import Config
 from tuner.training.augmentation import augmentation_config
 from tuner.training.config import TrainingConfig
 from tuner.training.regularization import RegularizationConfig
+from tuner.training.transfer import TransferConfig
 
 if TYPE_CHECKING:
     from tuner.data.card import DataCard
@@ -60,6 +61,7 @@ class TrialConfig:
     """The `Config` of a part in `tuner/training/schedules`."""
     regularization: RegularizationConfig
     training: TrainingConfig
+    transfer: TransferConfig
     data: Config
     """The task's `InputConfig`."""
     loss: Config
@@ -133,6 +135,8 @@ def section_config(
             return RegularizationConfig
         case "training":
             return TrainingConfig
+        case "transfer":
+            return TransferConfig
         case "data":
             inputs: type[Config] = registry.get("tasks", task["name"]).InputConfig
             return inputs
@@ -250,7 +254,8 @@ def _unknown_part(path: str, unknown: registry.UnknownPart) -> Refusal:
 
 def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
-    return [*_patch_fits(parts), *_reads_one_way(parts, task)]
+    found = [*_patch_fits(parts), *_reads_one_way(parts, task)]
+    return [*found, *_own_model(parts), *_training(parts)]
 
 
 def _reads_one_way(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
@@ -343,3 +348,47 @@ def _stepwise(data: Any, model: Any) -> list[Refusal]:
         )
         for path, rule, got, fix in found
     ]
+
+
+def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
+    """What only works where the platform knows the encoder."""
+    name = parts["model"].name
+    given = parts["regularization"].model_dump(include={"activation", "temporal_activation"})
+    return [
+        _bound(
+            f"regularization/{field}",
+            "looks at the encoder of a shipped architecture, which a model of one's own lacks",
+            f"{value} for `{name}`",
+            "Leave it out, or add the penalty in the model's own code.",
+        )
+        for field, value in given.items()
+        if value and ":" in name
+    ]
+
+
+def _training(parts: Mapping[str, Any]) -> list[Refusal]:
+    found, training = [], parts["training"]
+    if training.accumulate > training.batch_size:
+        found.append(
+            _bound(
+                "training/accumulate",
+                "must be at most `training/batch_size`",
+                f"{training.accumulate} pieces of {training.batch_size} rows",
+                "Take fewer pieces.",
+            )
+        )
+    optimizer = parts["optimizer"].name
+    if training.ema and hasattr(registry.get("optimizers", optimizer), "averages"):
+        found.append(
+            _bound(
+                "training/ema",
+                "must be 0 with an optimizer that averages the weights itself",
+                f"{training.ema} with {optimizer}",
+                "Leave it out, or take another `optimizer/name`, such as sgd.",
+            )
+        )
+    return found
+
+
+def _bound(path: str, rule: str, got: str, fix: str) -> Refusal:
+    return Refusal(code="spec/value", path=path, rule=f"`{path}` {rule}", got=got, fix=fix)

@@ -52,6 +52,10 @@ class Lane(ABC):
         """Every epoch of the trial so far, those before its checkpoint included."""
         return self._rank.curve()
 
+    def note(self) -> str:
+        """What the gradients of the trial suffer from; empty if nothing."""
+        return self._rank.note()
+
     def stop(self) -> None:
         """Ends the trial, keeping its best weights."""
         self._rank.stop()

@@ -37,6 +37,8 @@ class Outcome:
     """One line: why it ended, with the rung for PRUNED and the cause for the others."""
     metrics: dict[str, float] = field(default_factory=dict)
     """All validation metrics at the best epoch."""
+    note: str = ""
+    """One line: what its gradients suffered from, if from anything."""
 
     def __post_init__(self) -> None:
         assert self.state is not State.RUNNING, "an outcome is an end"

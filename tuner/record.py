@@ -195,7 +195,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         if epoch <= self._recorded[number]:
             return
         self._recorded[number] = epoch
-        named = {_TRAINING.get(n, f"validation/{n}"): value for n, value in values.items()}
+        named = {_shown(name): value for name, value in values.items()}
         self._tracker.metrics(_key(number), epoch, named)
         curve.append(self._folder / trial_folder(number), epoch, named)
 
@@ -223,7 +223,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         if outcome.best_epoch is not None:
             figures["best/epoch"] = outcome.best_epoch
         self._tracker.best(key, {_legal(name): value for name, value in figures.items()})
-        self._tracker.tags(key, {"state": outcome.state.value, "reason": outcome.reason})
+        note = {"note.gradients": outcome.note} if outcome.note else {}
+        self._tracker.tags(key, {"state": outcome.state.value, "reason": outcome.reason, **note})
         if columns := curve.read(folder):
             shown_names = [f"validation/{self._spec.metric}", "train/loss"]
             title = f"{self._spec.name}, trial {number}: {outcome.state}"
@@ -261,6 +262,13 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
 def _key(number: int) -> str:
     return f"trial-{number:04d}"
+
+
+def _shown(name: str) -> str:
+    """A metric's name as it is tracked: below what it was measured on."""
+    if name.startswith("grad_norm/"):
+        return f"train/{name}"
+    return _TRAINING.get(name, f"validation/{name}")
 
 
 def _legal(name: str) -> str:

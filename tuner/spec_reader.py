@@ -295,6 +295,16 @@ class _Reader:
                 "Raise the batch size or take fewer workers.",
                 self._place_of("training/batch_size", "training/batch_size"),
             )
+        precisions = ends.get("training/precision", [])
+        if "float16" in precisions and not resources.gpus_per_worker:
+            self._add(
+                "precision",
+                "`training/precision: float16` needs a GPU: elsewhere its range is a loss without "
+                "a gain",
+                "float16 with `resources/gpus_per_worker` of 0",
+                "Take bfloat16, which CPUs know too, or give each trial a GPU.",
+                self._place_of("training/precision", "training/precision"),
+            )
         if isinstance(file.data.validation, Folds) and task["name"] == "forecasting":
             self._add(
                 "folds",

@@ -327,7 +327,7 @@ class Sweep:
 
     def _create(self, display: Display) -> None:
         """Makes the sweep's folder in one rename, so that a mistake in the data leaves nothing."""
-        from tuner import registry
+        from tuner import registry, sources
         from tuner.baselines import baselines
         from tuner.data.prepare import prepare
         from tuner.memory import too_large
@@ -350,6 +350,7 @@ class Sweep:
                 mistake := too_large(self.spec, card, planned(self.spec))
             ):
                 raise PlanError(mistake)
+            sources.keep(self.spec, self.home, temporary / "data")
             for warning in [*map(str, self.spec.warnings), *card.warnings]:
                 display.warning(warning)
             found = baselines(self.spec, temporary / "data")

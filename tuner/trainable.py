@@ -114,6 +114,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             "best_epoch": report.best_epoch,
             "seconds": report.seconds,
             "metrics": report.best_metrics,
+            "note": self._lane.note() if self._lane else "",
         } | self._told()
 
     def _told(self) -> dict[str, Any]:
@@ -130,6 +131,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             epochs=last.epoch if last else 0,
             seconds=last.seconds if last else 0.0,
             metrics=last.best_metrics if last else {},
+            note=self._lane.note() if self._lane else "",
         )
         known = self._result(last) if last else {"number": self._number, "epoch": 0, **self._told()}
         return {**known, "outcome": outcome_to_json(outcome), "done": True}

@@ -99,6 +99,7 @@ def test_a_killed_rank_costs_no_weight_and_no_run(tmp_path: Path) -> None:
 def test_a_diverged_trial_never_wins(tmp_path: Path) -> None:
     rates = {"choice": [1e30, 1e-3], "default": 1e-3}
     override = {"optimizer/lr": rates, "optimizer/name": "rmsprop", "training/epochs": 3}
+    override |= {"model/cell": "rnn_relu", "training/clip_norm": 1.0}
     search = {"trials": 2, "sampler": "grid", "metric": "loss", "scheduler": "none"}
     space = {"parameters": override}
     folder = make(tmp_path / "cut", space=space, override={}, search=search)
@@ -107,6 +108,11 @@ def test_a_diverged_trial_never_wins(tmp_path: Path) -> None:
     by_rate = {trial["optimizer/lr"]: trial for trial in trials(folder)}
     assert by_rate[1e30]["state"] == "DIVERGED" and by_rate[1e30]["rank"] is None
     assert re.search(r"epoch \d|after epoch", by_rate[1e30]["reason"])
+    assert by_rate[1e30]["note"].startswith("exploding: a step's gradient was")
+    found = runs(local_uri(folder / "sweeps"), "small")
+    told = {run.key: run.tags.get("note.gradients") for run in found}
+    noted = {f"trial-{trial['trial']:04d}": trial["note"] or None for trial in trials(folder)}
+    assert told == noted | {"sweep": None}
     assert by_rate[1e-3]["rank"] == 1
     refused = tuner("export", "small", "--trial", "1", "--to", "model", cwd=folder)
     assert refused.returncode == 2 and "DIVERGED" in refused.stderr

@@ -33,6 +33,8 @@ class Row:
     best_epoch: int | None
     seconds: float
     reason: str
+    note: str
+    """What its gradients suffered from, if from anything."""
     metrics: Mapping[str, float]
     """All validation metrics at the best epoch."""
     values: Mapping[str, Any]
@@ -110,7 +112,8 @@ class Leaderboard:
         """One column per fact, one row per trial; parameters that a trial lacks are None."""
         metrics = sorted({name for row in self.rows for name in row.metrics})
         paths = list(dict.fromkeys(path for row in self.rows for path in row.values))
-        facts = ("rank", "state", "value", "test", "epochs", "best_epoch", "seconds", "reason")
+        facts = ["rank", "state", "value", "test", "epochs", "best_epoch", "seconds"]
+        facts += ["reason", "note"]
         found: dict[str, list[Any]] = {"trial": [row.number for row in self.rows]}
         for fact in facts:
             found[fact] = [getattr(row, fact) for row in self.rows]
@@ -148,6 +151,7 @@ def _row(
         best_epoch=outcome.best_epoch if outcome else None,
         seconds=outcome.seconds if outcome else 0.0,
         reason=outcome.reason if outcome else "",
+        note=outcome.note if outcome else "",
         metrics=outcome.metrics if outcome else {},
         values=record.values,
     )

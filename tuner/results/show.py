@@ -28,6 +28,12 @@ def show(sweep: Sweep) -> None:
     counts = ", ".join(f"{count} {state.lower()}" for state, count in board.counts().items())
     seconds = sum(row.seconds for row in board.rows)
     console.print(f"{len(board.rows)} trials ({counts}), {seconds:.0f} s of training")
+    if suffering := [row for row in board.rows if row.note]:
+        first = suffering[0]
+        console.print(
+            f"gradients:      trial {first.number} {first.note}"
+            + (f"; and {len(suffering) - 1} more trials" if len(suffering) > 1 else "")
+        )
     home = "" if sweep.home.path == Home().path else f" --home {sweep.home.path}"
     tuner = _program()
     console.print(f"all of them:    {tuner} leaderboard {board.name}{home}")

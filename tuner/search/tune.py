@@ -1,8 +1,9 @@
 """Ray Tune's searcher and scheduler as thin doors to one `Search`.
 
 Tune's dict for a trial is {"number": …, "values": {…}, "rungs": […]}. The trainable reports
-`epoch`, `best`, `best_epoch`, `seconds` and `metrics`, and `outcome` with the last result of a
-trial that ended by itself. Tune flattens nested results before either of these classes sees them.
+`epoch`, `best`, `best_epoch`, `seconds`, `metrics` and `note`, and `outcome` with the last result
+of a trial that ended by itself. Tune flattens nested results before either of these classes sees
+them.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
             seconds=result["seconds"],
             reason=reason,
             metrics=nested(result, "metrics") if known else {},
+            note=result["note"],
         )
         self._search.tell(number, outcome)
         return str(TrialScheduler.STOP)

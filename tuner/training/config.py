@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from tuner.part import Config
@@ -20,6 +22,15 @@ class TrainingConfig(Config):
     batch_tokens: int = Field(default=0, ge=0)
     """Largest number of steps in a batch, padding included, in place of `batch_size`: as many rows
     as fit, at least one; 0 is off. A batch of long sequences then costs as much as one of short."""
+    accumulate: int = Field(default=1, ge=1)
+    """Pieces in which each rank trains its share of a batch, adding their gradients: the same
+    steps in less memory. Only batch norm sees a piece at a time, and trains otherwise."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What the forward pass of training computes with, by autocast; float16 for GPUs alone. Losses
+    and validation are float32 always."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay by the step of the mean of the weights that is validated and kept in their place; 0 is
+    off, 0.99 remembers some hundred steps."""
     bucket: int = Field(default=8, ge=0)
     """Batches whose rows are sorted by length together, so that a batch holds little padding;
     0 sorts none. Which rows meet in a batch stays random within such a bucket."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,10 +22,15 @@ from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.models.build import build
 from tuner.tasks._base import Batch, Outputs, Split, Task
+from tuner.training.activations import Activations
+from tuner.training.averages import average
 from tuner.training.batches import Batches
+from tuner.training.gradients import Gradients
+from tuner.training.precision import Precision
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
 from tuner.training.training_rows import TrainingRows
+from tuner.training.transfer import transfer
 
 State = list[torch.Tensor]
 """What a model hands on from one batch of a stream to the next."""
@@ -45,6 +51,7 @@ class Fit:
         store: Store,
         ranks: Ranks,
         *,
+        data: Path,
         fold: int | None = None,
         micro_batch: int | None = None,
     ) -> None:
@@ -55,7 +62,9 @@ class Fit:
         rows, streams = self._rows("train")
         self.train = TrainingRows(task, store, rows, ranks.device, config, self._stream, streams)
         self.validation = self.batches("validation")
-        self.module = build_module(config, task).to(ranks.device)
+        self.module = build_module(config, task)
+        transfer(config.transfer, self.module, data)
+        self.module.to(ranks.device)
         self.model: nn.Module = self.module
         if ranks.size > 1:
             # Buffers are made equal on all ranks by construction; sending them would cost a step.
@@ -69,6 +78,19 @@ class Fit:
         )
         self.num_steps = len(self.train.steps(1))
         self._states: dict[int, State] = {}
+        self.precision = Precision(config.training.precision, ranks.device)
+        self.gradients = Gradients(
+            self.module,
+            self.parameters,
+            ranks,
+            overflows=config.training.precision == "float16",
+        )
+        self._average = average(config, self.module)
+        self._activations: Activations | None = None
+        if config.regularization.penalises_activations:
+            encoder = self.module.get_submodule("encoder")
+            self._activations = Activations(config.regularization, encoder)
+            self._model_rows = len(self.train.take(np.array([0])).lengths)
 
     def batches(self, split: Split) -> Batches:
         """The rows of a split, as they are scored."""
@@ -101,6 +123,7 @@ class Fit:
         self.num_steps = len(steps)
         self.ranks.seed(_seed([*stream, self.ranks.rank]))
         self.model.train()
+        self.gradients.begin()
         losses: list[torch.Tensor] = []
         total, count = 0.0, 0
         self._states = {}
@@ -110,13 +133,16 @@ class Fit:
             loss, elements = self.step(places)
             losses.append(loss)
             count += elements
+            if self._average is not None and self._average.begun(progress, values):
+                self._average.add()
             if len(losses) == _CHECK_EVERY or step == len(steps) - 1:
                 total += self._finite_sum(losses, number)
                 losses.clear()
         # Saturated gates keep the loss finite while the weights run away.
         if not torch.stack([p.detach().square().sum() for p in self.parameters]).isfinite().all():
             raise Diverged(f"the squares of the weights overflow in epoch {number}")
-        return {"train_loss": total / max(count, 1), "lr": self._rate}
+        figures = self.gradients.end()
+        return {"train_loss": total / max(count, 1), "lr": self._rate, **figures}
 
     def step(self, places: np.ndarray) -> tuple[torch.Tensor, int]:
         """One optimizer step on one global batch, given by places among the training rows.
@@ -134,8 +160,9 @@ class Fit:
         for number, batch in enumerate(batches):
             last = number == len(batches) - 1
             with nullcontext() if last else self._without_reduction():
-                outputs, state = self._run(self.model, batch, self._states.get(number))
-                loss = self.task.loss(outputs, batch)
+                with self.precision.forward():
+                    outputs, state = self._run(self.model, batch, self._states.get(number))
+                loss = self.task.loss(self.precision.full(outputs), batch)
                 # DDP takes the mean over ranks; times their number it is the sum over the batch.
                 objective = loss * (self.ranks.size / count)
                 if (
@@ -143,12 +170,18 @@ class Fit:
                     and (extra := penalty(self.config.regularization, self.weights)) is not None
                 ):
                     objective = objective + extra
-                objective.backward()  # type: ignore[no-untyped-call]
+                if self._activations is not None:
+                    sequences = len(places) * self._model_rows
+                    share = self.ranks.size / sequences
+                    objective = objective + self._activations.penalty() * share
+                self.precision.scaler.scale(objective).backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
             self._states[number] = [tensor.detach() for tensor in state]
+        self.precision.scaler.unscale_(self.optimizer)
         self._clip()
         self._decay()
-        self.optimizer.step()
+        self.precision.scaler.step(self.optimizer)
+        self.precision.scaler.update()
         return _sum(losses) if len(losses) > 1 else losses[0], count
 
     def evaluate(self, batches: Batches) -> dict[str, float]:
@@ -182,12 +215,19 @@ class Fit:
         outputs, after = model(batch.inputs, batch.lengths, state)
         return outputs, after
 
+    def scored(self) -> AbstractContextManager[None]:
+        """Encloses whatever looks at the weights that count, where an average of them does."""
+        return nullcontext() if self._average is None else self._average.scored()
+
     def _micro_batches(self, places: np.ndarray) -> list[Batch]:
         """This rank's share in pieces; every rank has as many, so that norms can meet."""
         share = self.ranks.share(places)
-        if self.micro_batch is None:
+        largest = math.ceil(len(places) / self.ranks.size)
+        pieces = min(self.config.training.accumulate, largest)
+        if self.micro_batch is not None:
+            pieces = max(pieces, math.ceil(largest / self.micro_batch))
+        if pieces == 1:
             return [self.train.take(share)]
-        pieces = math.ceil(math.ceil(len(places) / self.ranks.size) / self.micro_batch)
         return [self.train.take(part) for part in np.array_split(share, pieces)]
 
     def _without_reduction(self) -> AbstractContextManager[None]:
@@ -202,16 +242,19 @@ class Fit:
             factor *= (progress + 1 / (self.num_steps * self.config.training.epochs)) / (
                 schedule.warmup + 1 / (self.num_steps * self.config.training.epochs)
             )
-        self._rate = self.config.optimizer.lr * factor
+        self._rate = self.config.optimizer.rate(self.config.training.batch_size) * factor
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate
 
     def _clip(self) -> None:
         training = self.config.training
+        norm = self.gradients.look(needed=training.clip_norm > 0)
         if training.clip_value:
             nn.utils.clip_grad_value_(self.parameters, training.clip_value)
-        if training.clip_norm:
+        if training.clip_norm and (norm is None or training.clip_value):
             nn.utils.clip_grad_norm_(self.parameters, training.clip_norm)
+        elif training.clip_norm and norm is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters, training.clip_norm, norm)
 
     def _decay(self) -> None:
         if decay := self.config.optimizer.weight_decay:
@@ -226,12 +269,15 @@ class Fit:
         return loss
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Model and optimizer as flat tensors."""
+        """Model, optimizer and all that follows the steps, as flat tensors."""
         found = {f"model/{name}": tensor for name, tensor in self.module.state_dict().items()}
         for index, entries in self.optimizer.state_dict()["state"].items():
             for name, value in entries.items():
                 if value is not None:
                     found[f"optimizer/{index}/{name}"] = torch.as_tensor(value)
+        found |= {f"scaler/{name}": tensor for name, tensor in self.precision.tensors().items()}
+        if self._average is not None:
+            found |= {f"average/{name}": t for name, t in self._average.tensors().items()}
         return found
 
     def restore(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -243,6 +289,9 @@ class Fit:
             state.setdefault(int(index), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self.precision.restore(below(tensors, "scaler/"))
+        if self._average is not None:
+            self._average.restore(below(tensors, "average/"))
 
 
 def build_module(config: TrialConfig, task: Task) -> nn.Module:

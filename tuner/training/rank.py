@@ -70,6 +70,10 @@ class Rank:
         """Every epoch of the trial so far, those before its checkpoint included."""
         return [] if self._trial is None else list(self._trial.curve)
 
+    def note(self) -> str:
+        """What the gradients of the trial suffer from; empty if nothing."""
+        return "" if self._trial is None else self._trial.note()
+
     def epoch(self) -> Report:
         """Trains and scores one epoch of the trial.
 
@@ -98,9 +102,10 @@ class Rank:
             return self._trial.evaluate(split)
 
     def largest_share(self) -> int:
-        """Rows of a full batch that fall to one rank."""
+        """Rows of a full batch that one rank computes at once, before memory runs out."""
         assert self._trial is not None
-        return -(-self._trial.config.training.batch_size // self.ranks.size)
+        training = self._trial.config.training
+        return -(-training.batch_size // (self.ranks.size * training.accumulate))
 
     def leave(self) -> None:
         """Ends the process group; the other ranks' waiting reductions fail at once."""

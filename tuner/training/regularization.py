@@ -37,6 +37,15 @@ class RegularizationConfig(Config):
     l2: float = Field(default=0.0, ge=0)
     """Times half the sum of squared weights, added to the training loss. Unlike
     `optimizer/weight_decay` it passes through the optimizer's scaling."""
+    activation: float = Field(default=0.0, ge=0)
+    """Times the mean square of the encoder's outputs, dropout not yet applied (AR)."""
+    temporal_activation: float = Field(default=0.0, ge=0)
+    """Times the mean square of their change from step to step (TAR)."""
+
+    @property
+    def penalises_activations(self) -> bool:
+        """Whether training looks at what the encoder says."""
+        return bool(self.activation or self.temporal_activation)
 
     @property
     def dropouts(self) -> Dropouts:

@@ -17,6 +17,7 @@ from tuner.errors import Diverged
 from tuner.tasks import _tables as tables
 from tuner.training import checkpoint
 from tuner.training.fit import Fit, below
+from tuner.training.gradients import note
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
 
@@ -36,7 +37,8 @@ class Report:
 
     epoch: int
     metrics: dict[str, float]
-    """Validation metrics (means over folds), `train_loss`, `lr` and `rows_per_second`."""
+    """Validation metrics (means over folds), `train_loss`, `lr`, norms of the gradient and
+    `rows_per_second`."""
     best: float
     """Best value of the objective so far."""
     best_epoch: int
@@ -69,6 +71,7 @@ class Trial:
                 make_task(job.task, self.config, store.card, fold),
                 store,
                 ranks,
+                data=Path(job.data),
                 fold=fold,
                 micro_batch=micro_batch,
             )
@@ -129,6 +132,11 @@ class Trial:
             ended=ended,
         )
 
+    def note(self) -> str:
+        """What its gradients suffer from, an epoch that diverged included; empty if nothing."""
+        broken = [fit.gradients.figures() for fit in self.fits]
+        return note([*(metrics for _, metrics in self.curve), *broken])
+
     @property
     def refit_epochs(self) -> int:
         """The best epoch: with folds the rounded mean of theirs."""
@@ -155,7 +163,8 @@ class Trial:
         metrics = fit.epoch(self.epoch, history)
         if self.refits:
             return metrics
-        self._sums[index] = fit.statistics(fit.validation)
+        with fit.scored():
+            self._sums[index] = fit.statistics(fit.validation)
         metrics |= fit.task.metrics(self._sums[index])
         for name, value in metrics.items():
             if not math.isfinite(value):
@@ -170,8 +179,10 @@ class Trial:
         self.best_value, self.best_epoch, self.best_metrics = value, self.epoch, dict(metrics)
         self._best_sums = [sum(each) for each in zip(*self._sums, strict=True)]
         if len(self.fits) == 1:
-            state = self.fits[0].module.state_dict()
-            self._best_tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
+            (fit,) = self.fits
+            with fit.scored():
+                state = fit.module.state_dict()
+                self._best_tensors = {name: t.detach().cpu().clone() for name, t in state.items()}
 
     def _end(self) -> str:
         if self.epoch >= self.epochs:

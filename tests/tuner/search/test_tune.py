@@ -60,6 +60,7 @@ def result(epoch: int, best: float, **more: Any) -> dict[str, Any]:
         "best_epoch": epoch,
         "seconds": 1.5,
         "metrics/mse": best,
+        "note": "vanishing",
         **more,
     }
 
@@ -105,6 +106,7 @@ def test_a_stopped_trial_is_told_at_once(search: Search, clock: Clock) -> None:
         seconds=1.5,
         reason="stopped at the rung of epoch 1 with 0.8",
         metrics={"mse": 0.8},
+        note="vanishing",
     )
     assert search.outcome(0) is None
 
@@ -128,6 +130,7 @@ def test_after_the_deadline_trials_end_with_their_best(search: Search, clock: Cl
         epochs=2,
         seconds=1.5,
         reason="the sweep's hours were over after epoch 2",
+        note="vanishing",
     )
     assert searcher.suggest("c") == Searcher.FINISHED
 

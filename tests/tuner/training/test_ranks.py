@@ -100,6 +100,31 @@ def test_a_gang_makes_the_rows_of_one_rank(data: Path, tmp_path: Path) -> None:
                 assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
 
 
+STEPS = {
+    "model/norm": "layer",
+    "schedule/name": "stable_decay",
+    "optimizer/lr_scaling": "sqrt",
+    "regularization/activation": 1.0,
+    "regularization/temporal_activation": 1.0,
+    "training/accumulate": 2,
+    "training/ema": 0.8,
+    "transfer/freeze": "encoder.layers.1.cells.1.*",
+}
+
+
+def test_what_shapes_a_step_is_the_same_on_any_number_of_ranks(data: Path, tmp_path: Path) -> None:
+    values = VALUES | STEPS
+    (alone,) = train(tmp_path / "alone", data, values, 1)
+    gang = train(tmp_path / "gang", data, values, 2)
+    for rank in gang:
+        assert rank["sums"] == gang[0]["sums"], "ranks hold different weights"
+        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
+            for name in ours.keys() - {"rows_per_second"}:
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
+        for split, scores in alone["scores"].items():
+            assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
+
+
 def test_shares_are_a_partition_with_the_rest_on_the_first_ranks() -> None:
     rows = np.arange(10)
     shares = [Ranks(rank=rank, size=4).share(rows) for rank in range(4)]

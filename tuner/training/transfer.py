@@ -1,0 +1,106 @@
+"""Section `transfer/` of a trial: weights to start from, and weights that stay as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tuner.errors import Mistake, SpecError
+from tuner.part import Config
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_NAMED = 8
+"""Tensors that an error names."""
+
+
+class TransferConfig(Config):
+    """Where a trial's weights come from, and which of them it trains."""
+
+    source: str = ""
+    """Folder of an exported bundle, from the spec's own; or `sweep:NAME` for the best trial of a
+    sweep in the same home, `sweep:NAME#7` for another. Empty starts from scratch."""
+    part: Literal["encoder", "whole"] = "encoder"
+    """What is taken: all below `encoder.`, or everything, the head included."""
+    freeze: str = ""
+    """Names of parameters that are not trained, separated by spaces; `*` stands for anything, as
+    in `encoder.layers.0.*`."""
+
+
+def place(data: Path, source: str) -> Path:
+    """Where a sweep keeps its own copy of a source's weights: later changes do not reach it."""
+    return data / "transfer" / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.safetensors"
+
+
+def transfer(config: TransferConfig, module: nn.Module, data: Path) -> None:
+    """Gives a module its source's weights, and freezes what is named.
+
+    Args:
+        config: the section.
+        module: with its initial weights.
+        data: folder of the sweep's prepared data, which holds the weights.
+
+    Raises:
+        SpecError: tensors that do not match, or a pattern that matches none.
+    """
+    if config.source:
+        from safetensors.torch import load
+
+        _take(config, module, load(place(data, config.source).read_bytes()))
+    for pattern in config.freeze.split():
+        named = [p for name, p in module.named_parameters() if fnmatchcase(name, pattern)]
+        if not named:
+            raise _refused(
+                "freeze",
+                "a pattern of `transfer/freeze` must match a parameter",
+                f"{pattern!r}; there are {_listed(n for n, _ in module.named_parameters())}",
+                "Correct it, or leave it out.",
+            )
+        for parameter in named:
+            parameter.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise _refused(
+            "freeze",
+            "`transfer/freeze` must leave something to train",
+            repr(config.freeze),
+            "Leave out the head, such as by `encoder.*`.",
+        )
+
+
+def _take(config: TransferConfig, module: nn.Module, given: dict[str, Tensor]) -> None:
+    prefix = "encoder." if config.part == "encoder" else ""
+    theirs = {name: tensor for name, tensor in given.items() if name.startswith(prefix)}
+    ours = {name: t for name, t in module.state_dict().items() if name.startswith(prefix)}
+    wrong = [
+        f"{name} {_shape(theirs.get(name))} there and {_shape(ours.get(name))} here"
+        for name in dict.fromkeys([*ours, *theirs])
+        if _shape(theirs.get(name)) != _shape(ours.get(name))
+    ]
+    if wrong or not ours:
+        raise _refused(
+            "mismatch",
+            "every tensor must be in `transfer/source` and in the model, of the same shape",
+            f"{config.source!r}, {config.part}: {_listed(wrong) or 'no encoder'}",
+            "Give the model the source's `model/` settings, or take another source; a head for "
+            "other classes needs `transfer/part: encoder`.",
+        )
+    module.load_state_dict(module.state_dict() | theirs)
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else str(list(tensor.shape))
+
+
+def _listed(texts: Iterator[str] | list[str]) -> str:
+    found = list(texts)
+    more = len(found) - _NAMED
+    return ", ".join(found[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _refused(code: str, rule: str, got: str, fix: str) -> SpecError:
+    where = "the trial's `transfer/`"
+    return SpecError(Mistake(code=f"transfer/{code}", rule=rule, where=where, got=got, fix=fix))
