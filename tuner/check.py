@@ -95,7 +95,9 @@ def _epoch_seconds(spec: SweepSpec, data: Path) -> float:
 
     torch.set_num_threads(spec.resources.cpus_per_worker)
     store = Store.open(data)
-    config = TrialConfig.from_values(spec.space.defaults(), spec.task)
+    # Timed on the CPU, which has no float16.
+    values = spec.space.defaults() | {"training/precision": "float32"}
+    config = TrialConfig.from_values(values, spec.task)
     fold = 0 if store.card.num_folds else None
     task = make_task(spec.task, config, store.card, fold)
     fit = Fit(config, task, store, Ranks(), data=data, fold=fold)

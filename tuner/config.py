@@ -353,15 +353,20 @@ def _stepwise(data: Any, model: Any) -> list[Refusal]:
 def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
     """What only works where the platform knows the encoder."""
     name = parts["model"].name
-    given = parts["regularization"].model_dump(include={"activation", "temporal_activation"})
+    regularization, training = parts["regularization"], parts["training"]
+    given = {
+        "regularization/activation": regularization.activation,
+        "regularization/temporal_activation": regularization.temporal_activation,
+        "training/bptt": training.bptt,
+    }
     return [
         _bound(
-            f"regularization/{field}",
-            "looks at the encoder of a shipped architecture, which a model of one's own lacks",
+            path,
+            "reaches into the encoder of a shipped architecture, which a model of one's own lacks",
             f"{value} for `{name}`",
-            "Leave it out, or add the penalty in the model's own code.",
+            "Leave it out, or do the same in the model's own code.",
         )
-        for field, value in given.items()
+        for path, value in given.items()
         if value and ":" in name
     ]
 

@@ -70,7 +70,8 @@ def _of_trial(name: str, home: Home) -> bytes:
         raise _refused(
             "weights",
             "the trial in `transfer/source` must have kept its best weights",
-            f"trial {rows[0].number} of {name}, without them: after folds there is no one model",
+            f"trial {rows[0].number} of {name}, without them: folds leave none, and a trial that "
+            "was stopped may not",
             f"Run `tuner export {name} --to DIR` and name the folder.",
         )
     return weights

@@ -15,8 +15,13 @@ import yaml
 from command import tuner, write_spec
 
 from tuner.data.store import Store
+from tuner.errors import CommandError
+from tuner.home import Home
+from tuner.sources import keep
+from tuner.spec_reader import load
 from tuner.tracking.reader import history, runs
 from tuner.tracking.uri import local_uri
+from tuner.training.transfer import place as source_place
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +95,25 @@ def test_the_winners_confusions_are_kept_and_in_mlflow(place: Path) -> None:
     kept = {path.name for path in (place / "sweeps").rglob("artifacts/best/*")}
     names = {f"{split}-confusion" for split in ("validation", "test")}
     assert kept == {f"{name}.{kind}" for name in names for kind in ("json", "md")}
+
+
+def test_a_later_sweep_may_start_from_its_trials(place: Path) -> None:
+    trials = board(place)["trials"]
+    assert isinstance(trials, list)
+    winner, folder = trials[0]["trial"], place / "sweeps" / "small" / "trials"
+    kept = [t["trial"] for t in trials[1:] if (folder / f"{t['trial']:04d}/best.json").exists()]
+    other = kept[0]
+    choices = ["sweep:small", f"sweep:small#{other}"]
+    write_spec(place / "after.yaml", name="after", override={"transfer/source": choices})
+    data = place / "after"
+    data.mkdir()
+    keep(load(place / "after.yaml"), Home(place / "sweeps"), data)
+    for source, trial in zip(choices, (winner, other), strict=True):
+        best = folder / f"{trial:04d}" / "best.safetensors"
+        assert source_place(data, source).read_bytes() == best.read_bytes()
+    write_spec(place / "after.yaml", name="after", override={"transfer/source": "sweep:small#99"})
+    with pytest.raises(CommandError, match="must name a trial with a usable model"):
+        keep(load(place / "after.yaml"), Home(place / "sweeps"), data)
 
 
 def test_the_same_spec_again_shows_the_leaderboard(place: Path) -> None:

@@ -59,6 +59,9 @@ class InitialState(nn.Module):
 class Layer(nn.Module):
     """One level of the stack: for each direction a cell, its normalisation, and how it starts."""
 
+    bptt = 0
+    """In training the gradient is cut after so many steps, while the state goes on; 0 cuts none."""
+
     def __init__(self, config: RecurrentConfig, inputs: int, recurrent_dropout: float) -> None:
         super().__init__()
         cell, width = registry.get("cells", config.cell), config.hidden_size
@@ -97,6 +100,19 @@ class Layer(nn.Module):
     def _run(
         self, cell: nn.Module, x_BTI: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
+        """A whole pass, or one piece after another under truncated back-propagation."""
+        if not (self.training and self.bptt):
+            return self._piece(cell, x_BTI, state)
+        pieces = []
+        for x_BPI in torch.split(x_BTI, self.bptt, dim=1):
+            h_BPH, end = self._piece(cell, x_BPI, state)
+            state = [part.detach() for part in end]
+            pieces.append(h_BPH)
+        return torch.cat(pieces, dim=1), list(state)
+
+    def _piece(
+        self, cell: nn.Module, x_BTI: Tensor, state: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
         """A cell's state is a tensor or, as an LSTM's, a tuple of them; here it is a list."""
         if self.training and self.recurrent_dropout:
             h_BTH, end = run_with_dropped_weights(cell, x_BTI, state, self.recurrent_dropout)
@@ -105,6 +121,13 @@ class Layer(nn.Module):
         else:
             h_BTH, end = cell(x_BTI)
         return h_BTH, [end] if isinstance(end, Tensor) else list(end)
+
+
+def truncate(module: nn.Module, steps: int) -> None:
+    """Has all layers of a network cut their gradients through time after so many steps."""
+    for layer in module.modules():
+        if isinstance(layer, Layer):
+            layer.bptt = steps
 
 
 class Encoder(nn.Module):

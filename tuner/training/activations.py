@@ -22,9 +22,9 @@ class Activations:
         self._seen: tuple[Tensor, Tensor] | None = None
         encoder.register_forward_hook(self._see)
 
-    def _see(self, encoder: nn.Module, given: tuple[Any, ...], h_D: list[Tensor]) -> None:
+    def _see(self, encoder: nn.Module, given: tuple[Any, ...], gave: tuple[Any, ...]) -> None:
         if encoder.training:
-            _, steps = given
+            (_, steps, *_), (h_D, _) = given, gave
             self._seen = torch.cat(h_D, dim=-1), steps.valid_BT
 
     def penalty(self) -> Tensor:

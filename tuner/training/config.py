@@ -25,6 +25,9 @@ class TrainingConfig(Config):
     accumulate: int = Field(default=1, ge=1)
     """Pieces in which each rank trains its share of a batch, adding their gradients: the same
     steps in less memory. Only batch norm sees a piece at a time, and trains otherwise."""
+    bptt: int = Field(default=0, ge=0)
+    """Steps after which the gradient through time is cut, in each direction, while the hidden state
+    goes on (truncated back-propagation; Williams and Peng, 1990); 0 cuts none."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """What the forward pass of training computes with, by autocast; float16 for GPUs alone. Losses
     and validation are float32 always."""

@@ -21,6 +21,7 @@ from tuner.config import TrialConfig
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.models.build import build
+from tuner.models.encoder import truncate
 from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.activations import Activations
 from tuner.training.averages import average
@@ -64,6 +65,8 @@ class Fit:
         self.validation = self.batches("validation")
         self.module = build_module(config, task)
         transfer(config.transfer, self.module, data)
+        if config.training.bptt:
+            truncate(self.module, config.training.bptt)
         self.module.to(ranks.device)
         self.model: nn.Module = self.module
         if ranks.size > 1:
@@ -79,12 +82,7 @@ class Fit:
         self.num_steps = len(self.train.steps(1))
         self._states: dict[int, State] = {}
         self.precision = Precision(config.training.precision, ranks.device)
-        self.gradients = Gradients(
-            self.module,
-            self.parameters,
-            ranks,
-            overflows=config.training.precision == "float16",
-        )
+        self.gradients = Gradients(self.module, self.parameters, ranks, config.training)
         self._average = average(config, self.module)
         self._activations: Activations | None = None
         if config.regularization.penalises_activations:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tuner.models.encoder import Encoder
+from tuner.training.config import TrainingConfig
 from tuner.training.ranks import Ranks
 
 PREFIX = "grad_norm/"
@@ -33,6 +34,7 @@ many."""
 
 _EXPLODING = 100.0
 """Times the usual norm."""
+_NOT_FINITE = float(np.finfo(np.float32).max)
 _VANISHING = 1e-4
 """Of the top layer's norm, or of the last step's."""
 
@@ -44,8 +46,7 @@ class Gradients:
         module: whose gradients they are.
         parameters: those that are trained.
         ranks: that train it together.
-        overflows: whether gradients that are not finite belong to the search for float16's scale,
-            which leaves their steps out; so do the figures.
+        training: the trial's section.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class Gradients:
         module: nn.Module,
         parameters: Sequence[nn.Parameter],
         ranks: Ranks,
-        *,
-        overflows: bool,
+        training: TrainingConfig,
     ) -> None:
-        self._parameters, self._ranks, self._overflows = parameters, ranks, overflows
+        self._parameters, self._ranks = parameters, ranks
+        # While float16's scale is sought gradients overflow, and their steps are left out.
+        self._overflows = training.precision == "float16"
         layers = {id(p): _layer(name) for name, p in module.named_parameters() if p.requires_grad}
         self._layer_P = [layers[id(p)] for p in parameters]
         names = list(dict.fromkeys(layers.values()))
@@ -66,8 +68,9 @@ class Gradients:
         self._steps = self._looks = 0
         self._ends: list[Tensor] = []
         encoder = getattr(module, "encoder", None)
-        self._in_time = isinstance(encoder, Encoder)
-        if isinstance(encoder, Encoder):
+        # What is cut on purpose does not vanish.
+        self._in_time = isinstance(encoder, Encoder) and not training.bptt
+        if isinstance(encoder, Encoder) and self._in_time:
             encoder.register_forward_pre_hook(self._watch)
 
     def begin(self) -> None:
@@ -103,7 +106,10 @@ class Gradients:
         """The figures of a whole epoch, the same on every rank."""
         figures = self.figures()
         if figures and self._in_time:
-            ends = torch.stack(self._ends).sum(dim=0) if self._ends else torch.zeros(2)
+            ends = torch.zeros(2, dtype=torch.float64)
+            if self._ends:
+                ends_L2 = torch.stack(self._ends)
+                ends = ends_L2[ends_L2.isfinite().all(dim=1)].sum(dim=0)
             first, last = self._ranks.add(ends.to(self._ranks.device)).tolist()
             # No sequence has two steps: nothing has a way to vanish on.
             figures[IN_TIME] = math.sqrt(first / last) if last else 1.0
@@ -113,23 +119,22 @@ class Gradients:
     def figures(self) -> dict[str, float]:
         """Norms of the epoch so far: the middle step's of each layer and of all, and the largest.
 
-        What is not finite counts as float32's largest number; none before the first step.
+        Steps whose gradient is not finite count for the largest alone, as float32's largest
+        number. There are none before the first step.
         """
         if not self._norms_P:
             return {}
         norms_SP = torch.stack(self._norms_P).double().cpu().numpy()
-        if self._overflows:
-            norms_SP = norms_SP[np.isfinite(norms_SP).all(axis=1)]
-            if not len(norms_SP):
-                norms_SP = np.zeros((1, len(self._layer_P)))
-        largest = float(np.finfo(np.float32).max)
-        norms_SP = np.nan_to_num(norms_SP, nan=largest, posinf=largest)
-        squares_SP = np.square(norms_SP)
+        finite_S = np.isfinite(norms_SP).all(axis=1)
+        squares_SP = np.square(norms_SP[finite_S])
         total_S = np.sqrt(squares_SP.sum(axis=1))
-        found = {TOTAL: float(np.median(total_S)), LARGEST: float(total_S.max())}
+        largest = total_S.max(initial=0.0)
+        if not finite_S.all() and not self._overflows:
+            largest = _NOT_FINITE
+        found = {TOTAL: _middle(total_S), LARGEST: float(largest)}
         for layer in self._layers:
             mine_P = [name == layer for name in self._layer_P]
-            found[PREFIX + layer] = float(np.median(np.sqrt(squares_SP[:, mine_P].sum(axis=1))))
+            found[PREFIX + layer] = _middle(np.sqrt(squares_SP[:, mine_P].sum(axis=1)))
         return found
 
     def _watch(self, encoder: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -161,6 +166,8 @@ def note(epochs: Sequence[Mapping[str, float]]) -> str:
     """
     seen = [metrics for metrics in epochs if TOTAL in metrics]
     for number, metrics in enumerate(seen, 1):
+        if metrics[LARGEST] >= _NOT_FINITE:
+            return "exploding: a step's gradient was not finite"
         # What was usual up to here: a loss that is learnt makes later gradients small.
         usual = median(m[TOTAL] for m in seen[:number])
         if usual and metrics[LARGEST] > _EXPLODING * usual:
@@ -173,6 +180,11 @@ def note(epochs: Sequence[Mapping[str, float]]) -> str:
     if in_time and median(in_time) < _VANISHING:
         return f"vanishing: the first step's gradient is {median(in_time):.0e} of the last's"
     return ""
+
+
+def _middle(norms_S: np.ndarray) -> float:
+    """The median; 0 of none."""
+    return float(np.median(norms_S)) if len(norms_S) else 0.0
 
 
 def _lowest_over_top(metrics: Mapping[str, float]) -> float | None:

@@ -25,8 +25,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Echo(nn.Module):
     """Says what it hears, in two directions."""
 
-    def forward(self, x_BTF: Tensor, steps: Steps) -> list[Tensor]:
-        return [x_BTF, -x_BTF]
+    def forward(self, x_BTF: Tensor, steps: Steps) -> tuple[list[Tensor], list[Tensor]]:
+        return [x_BTF, -x_BTF], []
 
 
 def penalty(x_BTF: Tensor, lengths: list[int], **given: float) -> float:
@@ -62,7 +62,7 @@ def test_training_lowers_what_is_penalised(data: Path, tmp_path: Path, field: st
         batch = fit.train.take(np.arange(len(fit.train)))
         steps = Steps(batch.inputs, batch.lengths)
         with torch.no_grad():
-            (h_BTH,) = fit.module.encoder(batch.inputs, steps)
+            (h_BTH,), _ = fit.module.encoder(batch.inputs, steps)
         if field == "temporal_activation":
             return float((h_BTH[:, 1:] - h_BTH[:, :-1])[steps.valid_BT[:, 1:]].square().mean())
         return float(h_BTH[steps.valid_BT].square().mean())
@@ -75,6 +75,8 @@ def test_is_refused_for_a_model_of_ones_own(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "own_models.py").write_text("class Mine: ...")
-    values = {"model/name": "own_models:Mine", "regularization/activation": 1.0}
-    with pytest.raises(ValuesRefused, match=r"a model of one's own lacks, got 1\.0"):
-        TrialConfig.from_values(values, made.CLASSIFICATION)
+    own = {"model/name": "own_models:Mine"}
+    TrialConfig.from_values(own, made.CLASSIFICATION)
+    for given in ({"regularization/activation": 2.0}, {"training/bptt": 2}):
+        with pytest.raises(ValuesRefused, match=r"a model of one's own lacks, got 2"):
+            TrialConfig.from_values(own | given, made.CLASSIFICATION)

@@ -116,4 +116,5 @@ def test_a_loss_that_is_learnt_is_no_explosion_but_a_spike_is() -> None:
     assert note(epochs((1, 2), (1, 150))) == (
         "exploding: a step's gradient was 2e+02 times the usual one"
     )
+    assert note(epochs((1, 2), (0, 3.5e38))) == "exploding: a step's gradient was not finite"
     assert note([]) == ""

@@ -59,17 +59,36 @@ def test_float16_without_a_gpu_is_refused_before_anything_starts(tmp_path: Path)
     load(path, settings=["training/precision=bfloat16"])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="float16 needs a GPU")
-def test_float16_follows_the_curve_and_survives_an_overflow(data: Path, tmp_path: Path) -> None:
-    values = {"training/precision": "float16", "optimizer/lr": 0.01, "training/epochs": 6}
-    rank = Rank("cuda", 1)
-    rank.start(made.job(data, tmp_path, values))
+def through_an_overflow(data: Path, folder: Path, device: str, cell: str) -> None:
+    """Starts at a scale so large that gradients overflow: such steps are left out."""
+    values = {"training/precision": "float16", "model/cell": cell, "optimizer/lr": 0.01}
+    values |= {"training/epochs": 40, "training/clip_norm": 1.0, "training/ema": 0.5}
+    rank = Rank(device, 1)
+    rank.start(made.job(data, folder, values))
     assert rank._trial is not None
     (fit,) = rank._trial.fits
-    # So large that the first gradients overflow: those steps are left out, and the scale falls.
-    fit.precision.scaler.load_state_dict(fit.precision.scaler.state_dict() | {"scale": 2.0**40})
-    losses = [rank.epoch().metrics["train_loss"] for _ in range(6)]
-    assert losses[-1] < losses[0] and fit.precision.scaler.get_scale() < 2.0**40
-    tensors = fit.tensors()
-    fit.restore(tensors)
-    assert fit.tensors()["scaler/scale"] == tensors["scaler/scale"]
+    before = {name: p.detach().clone() for name, p in fit.module.named_parameters()}
+    state = fit.precision.scaler.state_dict()
+    fit.precision.scaler.load_state_dict(state | {"scale": 2.0**60})
+    assert rank.epoch().metrics["grad_norm/total"] == 0
+    assert all(torch.equal(before[name], p) for name, p in fit.module.named_parameters())
+    losses = [rank.epoch().metrics["train_loss"] for _ in range(25)]
+    assert fit.precision.scaler.get_scale() < 2.0**40 and losses[-1] < losses[0]
+    assert rank.note() == "", "a scale that is too large is no explosion"
+    rank.save()
+    again = Rank(device, 1)
+    assert again.start(made.job(data, folder, values)) == 26
+    assert again._trial is not None
+    scale = again._trial.fits[0].precision.scaler.state_dict()
+    assert scale == fit.precision.scaler.state_dict()
+    assert again.epoch().metrics["train_loss"] == rank.epoch().metrics["train_loss"]
+
+
+def test_float16_leaves_out_steps_that_overflow(data: Path, tmp_path: Path) -> None:
+    """On a CPU, which a spec may not ask for: torch has float16 there for all but the LSTM."""
+    through_an_overflow(data, tmp_path, "cpu", "gru")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="float16 is for GPUs, and here is none")
+def test_float16_leaves_out_steps_that_overflow_on_a_gpu(data: Path, tmp_path: Path) -> None:
+    through_an_overflow(data, tmp_path, "cuda", "lstm")

@@ -82,6 +82,7 @@ STEPS: dict[str, Any] = {
     "regularization/activation": 1.0,
     "regularization/temporal_activation": 1.0,
     "training/accumulate": 2,
+    "training/bptt": 4,
     "training/precision": "bfloat16",
     "training/ema": 0.9,
 }

@@ -107,6 +107,7 @@ STEPS = {
     "regularization/activation": 1.0,
     "regularization/temporal_activation": 1.0,
     "training/accumulate": 2,
+    "training/bptt": 4,
     "training/ema": 0.8,
     "transfer/freeze": "encoder.layers.1.cells.1.*",
 }
