@@ -44,7 +44,9 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Fit:
     data = {"train": "stream.txt", "tokens": "character", "lowercase": True}
     store = Store.open(made.prepared(folder, TASK, data))
     config = TrialConfig.from_values(VALUES, TASK)
-    fit = Fit(config, make_task(TASK, config, store.card, None), store, Ranks())
+    fit = Fit(
+        config, make_task(TASK, config, store.card, None), store, Ranks(), data=folder / "data"
+    )
     for epoch in range(1, 25):
         fit.epoch(epoch, [])
     fit.module.eval()

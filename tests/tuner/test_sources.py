@@ -35,8 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         trial=0,
         task=TaskUsed(name="classification"),
         parameters={},
-        inputs=2,
-        outputs=3,
+        signature=Signature(inputs=2, outputs=3),
         preprocessing={},
     )
     write(found / "model", module.eval(), about)
