@@ -13,7 +13,7 @@ from tuner import sources
 from tuner.check import check
 from tuner.config import TrialConfig
 from tuner.errors import BundleError, CommandError, SpecError
-from tuner.export.contents import WEIGHTS, About, TaskUsed
+from tuner.export.contents import WEIGHTS, About, Signature, TaskUsed
 from tuner.export.write import write
 from tuner.home import Home
 from tuner.models.build import build
