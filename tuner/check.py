@@ -7,12 +7,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tuner import registry, sources
 from tuner.errors import PlanError
 from tuner.home import Home
 from tuner.spec import SweepSpec
 from tuner.spec_reader import load
+
+if TYPE_CHECKING:
+    from tuner.data.card import DataCard
 
 _PROBED_STEPS = 8
 
@@ -48,7 +52,7 @@ def check(path: Path, *, settings: Sequence[str] = ()) -> str:
     lines = [
         f"{spec.name}: {spec.task['name']}, by {'highest' if spec.maximize else 'lowest'} "
         f"{spec.metric}",
-        f"data       {splits}{folds}; {len(card.features)} features, "
+        f"data       {splits}{folds}; {_inputs(card)}, "
         f"{card.lengths.minimum} to {card.lengths.maximum} steps",
         f"space      {len(space.parameters)} parameters, {_searched(spec)} searched, "
         + (f"{size} configurations" if size is not None else "without end"),
@@ -60,6 +64,13 @@ def check(path: Path, *, settings: Sequence[str] = ()) -> str:
     ]
     notes = [*_notes(spec), *map(str, spec.warnings), *card.warnings]
     return "\n".join([*lines, *(f"note       {note}" for note in notes)])
+
+
+def _inputs(card: DataCard) -> str:
+    """What a model may read."""
+    if card.vocabulary:
+        return f"{len(card.vocabulary)} known tokens"
+    return f"{len(card.features)} features"
 
 
 def _searched(spec: SweepSpec) -> int:

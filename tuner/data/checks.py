@@ -72,6 +72,7 @@ def check_sequences(
     task: TaskData,
     config: DataConfig,
     mistakes: list[Mistake],
+    warnings: list[str],
 ) -> None:
     """Refuses splits that are empty, or share ids or rows; lines of a stream may come again."""
     split_S = assigned.split_S
@@ -100,7 +101,11 @@ def check_sequences(
         )
     _refuse_shared_ids(sequences, split_S, mistakes)
     if task.target != "none":
-        _refuse_shared_rows(sequences, assigned, mistakes)
+        shared = _shared_rows(sequences, assigned)
+        if config.duplicates == "warn":
+            warnings += [f"{m.where} shares sequences: {m.got} [{m.code}]" for m in shared]
+        else:
+            mistakes += shared
 
 
 def check_series(
@@ -195,7 +200,7 @@ def _refuse_shared_ids(sequences: Sequences, split_S: np.ndarray, mistakes: list
         )
 
 
-def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list[Mistake]) -> None:
+def _shared_rows(sequences: Sequences, assigned: Assigned) -> list[Mistake]:
     """Whole sequences whose values are found again where they are to be predicted."""
     content_N = np.ascontiguousarray(sequences.content_N)
     heads = [head.tobytes() for head in content_N[sequences.offset_S]]
@@ -208,6 +213,7 @@ def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list
         for head, start, length in zip(heads, sequences.offset_S, sequences.length_S, strict=True)
     ]
     split_S, fold_S = assigned.split_S, assigned.fold_S
+    found = []
     groups = [(f"the {SPLITS[s]} split", split_S == s, split_S == TRAIN) for s in (1, 2)]
     for fold in range(int(fold_S.max(initial=-1)) + 1):
         others_S = (fold_S >= 0) & (fold_S != fold)
@@ -218,16 +224,18 @@ def _refuse_shared_rows(sequences: Sequences, assigned: Assigned, mistakes: list
         shared = [s for s in members if digests[s] in learned]
         names = join_some(sequences.name(int(s)) for s in shared)
         if len(shared) > _MAX_SHARED * len(members):
-            mistakes.append(
+            found.append(
                 _mistake(
                     "shared-rows",
                     f"at most {_MAX_SHARED:.0%} of the sequences to predict may equal sequences "
                     "to learn from",
                     where,
                     f"{len(shared):,} of {len(members):,}: {names}",
-                    "Remove the copies: they are scored on what was learned by heart.",
+                    "Remove the copies: they are scored on what was learned by heart. For a "
+                    "published split that holds them, set `duplicates: warn`.",
                 )
             )
+    return found
 
 
 def _mistake(code: str, rule: str, where: str, got: str, fix: str) -> Mistake:

@@ -157,6 +157,9 @@ class DataConfig(Config):
     """What stands in for a missing value: nothing, the last one seen in its sequence, the line
     between its neighbours (not of forecasts, which must not look ahead), the mean of the training
     rows, or 0; or its row is dropped (not of series)."""
+    duplicates: Literal["error", "warn"] = "error"
+    """What more than 1 % of sequences to predict that equal sequences to learn from are: published
+    splits sometimes hold such copies."""
     sort: bool = False
     """Sort the rows of a sequence by time instead of refusing unsorted ones."""
     max_length: Annotated[int, Field(ge=1)] | None = None

@@ -161,7 +161,7 @@ def _check(
         targets.check(sequences, answers.target_SC, layout.targets, train_S, mistakes, warnings)
     if groups is not None:
         grouping.check(groups.number_S, groups.names, assigned, config, mistakes)
-    checks.check_sequences(sequences, assigned, task, config, mistakes)
+    checks.check_sequences(sequences, assigned, task, config, mistakes, warnings)
 
 
 def _sources(config: DataConfig, root: Path) -> list[_Source]:

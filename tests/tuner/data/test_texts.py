@@ -183,3 +183,11 @@ def test_notes_are_a_stream_too(tmp_path: Path) -> None:
     data = {"train": "rows.csv", "id": "song", "text": "note", "tokens": "given"}
     store = Store.open(made.prepared(tmp_path, STREAM, data))
     assert store.card.vocabulary[:3] == ("C", "E", "G")
+
+
+def test_copies_in_a_published_split_may_stay(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,kind\n" + "a b,0\nc d,1\n" * 9)
+    section = {"train": "rows.csv", "text": "text", "target": "kind", "duplicates": "warn"}
+    store = Store.open(made.prepared(tmp_path, made.CLASSIFICATION, section))
+    (told,) = [w for w in store.card.warnings if "data/shared-rows" in w]
+    assert "the validation split shares sequences" in told
