@@ -254,8 +254,24 @@ def _unknown_part(path: str, unknown: registry.UnknownPart) -> Refusal:
 
 def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
-    found = [*_patch_fits(parts), *_reads_one_way(parts, task)]
+    found = [*_patch_fits(parts), *_reads_one_way(parts, task), *_keeps_steps(parts, task)]
     return [*found, *_own_model(parts), *_training(parts)]
+
+
+def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
+    """A bag of words leaves no step that could have a tag."""
+    module = registry.get("tasks", task["name"])
+    tags = module.data(module.Config(**task)).target == "tags"
+    if not tags or parts["data"].encoding != "bag_of_words":
+        return []
+    return [
+        _bound(
+            "data/encoding",
+            "must keep the steps of a sequence where each has a tag",
+            repr(parts["data"].encoding),
+            "Take ids or one_hot.",
+        )
+    ]
 
 
 def _reads_one_way(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:

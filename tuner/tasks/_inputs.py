@@ -38,6 +38,9 @@ class SequenceInputs(Config):
     """How often a token must stand in the training rows to be known."""
     characters: int = Field(default=0, ge=0, le=64)
     """How many of each token's characters the model reads beside the token; 0 for none."""
+    encoding: Literal["ids", "one_hot", "bag_of_words"] = "ids"
+    """What a model reads of tokens: ids, which it embeds; one input for each known token; or the
+    share that each has of the whole sequence, which is then one step."""
 
 
 def sequences_of(store: Store, split: Split, fold: int | None) -> np.ndarray:
@@ -63,6 +66,15 @@ class Reader:
         self.num_inputs = len(facts.features) + len(self._masked)
         self.vocabulary = len(self._known) + FIRST if facts.vocabulary else 0
         self.characters = len(letters) + FIRST if facts.vocabulary and config.characters else 0
+        if self.vocabulary and config.encoding != "ids":
+            self.num_inputs, self.vocabulary, self.characters = self.vocabulary, 0, 0
+
+    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        """Input steps of each row; None where all rows are as long."""
+        if steps.token_N is not None and self._config.encoding == "bag_of_words":
+            return None
+        lengths_R: np.ndarray = steps.length_S[rows]
+        return lengths_R
 
     def cut(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The inputs of some sequences, padded on the right: x_BTF float32, or x_BTK int64.
@@ -76,7 +88,15 @@ class Reader:
         valid_BT = times_T < lengths_B[:, None]
         index_BT = np.where(valid_BT, steps.offset_S[rows][:, None] + times_T, -1)
         if steps.token_N is not None:
-            return self.ids(steps, index_BT), lengths_B, index_BT
+            ids_BTK = self.ids(steps, index_BT)
+            if self._config.encoding == "ids":
+                return ids_BTK, lengths_B, index_BT
+            x_BTF = np.eye(self.num_inputs, dtype=np.float32)[ids_BTK[..., 0]]
+            x_BTF[~valid_BT] = 0
+            if self._config.encoding == "bag_of_words":
+                x_BTF = x_BTF.sum(axis=1, keepdims=True) / lengths_B[:, None, None]
+                return x_BTF.astype(np.float32), np.ones_like(lengths_B), index_BT
+            return x_BTF, lengths_B, index_BT
         x_BTF = self._features(steps, index_BT, valid_BT)
         return np.ascontiguousarray(x_BTF, dtype=np.float32), lengths_B, index_BT
 

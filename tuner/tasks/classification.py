@@ -92,8 +92,7 @@ class Classification(Task):
         return len(rows)
 
     def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        lengths_R: np.ndarray = steps.length_S[rows]
-        return lengths_R
+        return self.reader.lengths(steps, rows)
 
     def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
         how = self.inputs.sampling

@@ -89,8 +89,7 @@ class Regression(Task):
         return len(rows) * self.num_outputs
 
     def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        lengths_R: np.ndarray = steps.length_S[rows]
-        return lengths_R
+        return self.reader.lengths(steps, rows)
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         from torch.nn import functional

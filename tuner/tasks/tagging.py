@@ -106,8 +106,7 @@ class Tagging(Task):
         return int(steps.length_S[rows].sum())
 
     def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        lengths_R: np.ndarray = steps.length_S[rows]
-        return lengths_R
+        return self.reader.lengths(steps, rows)
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         return self._loss(outputs, batch, self.losses)

@@ -191,3 +191,24 @@ def test_copies_in_a_published_split_may_stay(tmp_path: Path) -> None:
     store = Store.open(made.prepared(tmp_path, made.CLASSIFICATION, section))
     (told,) = [w for w in store.card.warnings if "data/shared-rows" in w]
     assert "the validation split shares sequences" in told
+
+
+def test_tokens_can_be_read_one_hot_or_as_a_bag(tmp_path: Path) -> None:
+    store = questions(tmp_path)
+    rows = np.arange(60)
+
+    def read(encoding: str) -> tuple[Any, Any]:
+        config = TrialConfig.from_values({"data/encoding": encoding}, made.CLASSIFICATION)
+        task = make_task(made.CLASSIFICATION, config, store.card, None)
+        return task, task.batch(store, rows)
+
+    plain, ids = read("ids")
+    task, one_hot = read("one_hot")
+    assert (task.num_inputs, task.vocabulary) == (plain.vocabulary, 0)
+    valid_BT = np.arange(ids.inputs.shape[1]) < ids.lengths[:, None]
+    assert (one_hot.inputs.argmax(axis=2) == ids.inputs[..., 0])[valid_BT].all()
+    assert (one_hot.inputs.sum(axis=2) == valid_BT).all()
+    _, bag = read("bag_of_words")
+    assert bag.inputs.shape[1] == 1 and (bag.lengths == 1).all()
+    share = one_hot.inputs.sum(axis=1) / ids.lengths[:, None]
+    np.testing.assert_allclose(bag.inputs[:, 0], share, rtol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from seqeval import metrics as reference
 
-from tuner.config import TrialConfig, make_task
+from tuner.config import TrialConfig, ValuesRefused, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
 from tuner.tasks._base import Task
@@ -133,3 +133,8 @@ def test_texts_cannot_be_cut_where_tokens_have_tags(tmp_path: Path) -> None:
     data = {"train": "train.conll", "tokens": "character"}
     with pytest.raises(DataError, match="must be `given` where each token has a tag"):
         made.prepared(tmp_path, {"name": "tagging"}, data)
+
+
+def test_a_bag_of_words_has_no_steps_to_tag() -> None:
+    with pytest.raises(ValuesRefused, match="must keep the steps"):
+        TrialConfig.from_values({"data/encoding": "bag_of_words"}, {"name": "tagging"})
