@@ -72,8 +72,8 @@ class Characters(nn.Module):
         padding_NC = x_NC == 0
         h_NE = h_NEC.masked_fill(padding_NC.unsqueeze(1), float("-inf")).amax(dim=2)
         h_NE = h_NE.masked_fill(padding_NC.all(dim=1, keepdim=True), 0.0)
-        # Not `unflatten`, which an export would freeze to the sizes traced.
-        h_BTE: Tensor = h_NE.reshape(x_BTC.shape[0], x_BTC.shape[1], h_NE.shape[1])
+        # Not `unflatten`, nor a slice of the shape: both freeze the sizes of a traced graph.
+        h_BTE: Tensor = h_NE.view(x_BTC.shape[0], x_BTC.shape[1], -1)
         return h_BTE
 
 
