@@ -113,6 +113,8 @@ def test_a_diverged_trial_never_wins(tmp_path: Path) -> None:
     told = {run.key: run.tags.get("note.gradients") for run in found}
     noted = {f"trial-{trial['trial']:04d}": trial["note"] or None for trial in trials(folder)}
     assert told == noted | {"sweep": None}
+    said = f"trial {by_rate[1e30]['trial']} {by_rate[1e30]['note']}"
+    assert said in done.stdout
     assert by_rate[1e-3]["rank"] == 1
     refused = tuner("export", "small", "--trial", "1", "--to", "model", cwd=folder)
     assert refused.returncode == 2 and "DIVERGED" in refused.stderr

@@ -76,6 +76,10 @@ def test_every_run_is_in_mlflow_once_and_closed(place: Path) -> None:
         run = by_key[f"trial-{trial['trial']:04d}"]
         assert run.metrics["best/accuracy"] == trial["value"]
         assert run.tags["state"] == trial["state"]
+        norms = {name for name in run.metrics if "grad_norm" in name}
+        layers = ("encoder.layers.0", "head", "total", "largest", "first_over_last_step")
+        assert norms >= {f"train/grad_norm/{name}" for name in layers}
+        assert not any(name.startswith("best/") for name in norms)
         assert run.params["model/hidden_size"] == str(trial["model/hidden_size"])
         points = history(local_uri(place / "sweeps"), run.run_id, "validation/accuracy")
         assert [point.step for point in points] == list(range(1, trial["epochs"] + 1))

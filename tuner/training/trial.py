@@ -17,7 +17,7 @@ from tuner.errors import Diverged
 from tuner.tasks import _tables as tables
 from tuner.training import checkpoint
 from tuner.training.fit import Fit, below
-from tuner.training.gradients import note
+from tuner.training.gradients import PREFIX, note
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
 
@@ -176,7 +176,9 @@ class Trial:
         return value if self.job.maximize else -value
 
     def _remember_best(self, value: float, metrics: dict[str, float]) -> None:
-        self.best_value, self.best_epoch, self.best_metrics = value, self.epoch, dict(metrics)
+        self.best_value, self.best_epoch = value, self.epoch
+        # Gradients have curves and a note; no best model is looked up by them.
+        self.best_metrics = {n: v for n, v in metrics.items() if not n.startswith(PREFIX)}
         self._best_sums = [sum(each) for each in zip(*self._sums, strict=True)]
         if len(self.fits) == 1:
             (fit,) = self.fits
