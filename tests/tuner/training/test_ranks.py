@@ -21,11 +21,16 @@ SCRIPT = Path(__file__).with_name("gang.py")
 
 
 def train(
-    folder: Path, data: Path, values: dict[str, Any], size: int, micro_batch: int | None = None
+    folder: Path,
+    data: Path,
+    values: dict[str, Any],
+    size: int,
+    micro_batch: int | None = None,
+    **changes: Any,
 ) -> list[dict[str, Any]]:
     """What each rank of a gang saw."""
     folder.mkdir()
-    job = replace(made.job(data, folder / "trial", values), parts=())
+    job = replace(made.job(data, folder / "trial", values, **changes), parts=())
     text = json.dumps(asdict(job) | {"micro_batch": micro_batch})
     (folder / "job.json").write_text(text)
     address = f"tcp://127.0.0.1:{free_port('127.0.0.1')}"
@@ -119,6 +124,31 @@ def test_what_shapes_a_step_is_the_same_on_any_number_of_ranks(data: Path, tmp_p
     gang = train(tmp_path / "gang", data, values, 2)
     for rank in gang:
         assert rank["sums"] == gang[0]["sums"], "ranks hold different weights"
+        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
+            for name in ours.keys() - {"rows_per_second"}:
+                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
+        for split, scores in alone["scores"].items():
+            assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("decoding", ["recursive", "seq2seq"])
+def test_every_score_of_a_forecast_is_the_same_on_three_ranks(
+    tmp_path: Path, decoding: str
+) -> None:
+    made.series_csv(tmp_path / "rows.csv", missing=0.1, length=25)
+    task = {"name": "forecasting", "horizon": 5, "quantiles": [0.1, 0.5, 0.9]}
+    data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "mean"}
+    folder = made.prepared(tmp_path, task, data | {"calendar": ["hour"]})
+    # Of 2 validation windows the last rank has none.
+    values = {
+        "data/decoding": decoding,
+        "data/channels": "shared",
+        "data/look_back": 8,
+        "training/epochs": 2,
+    }
+    job = {"task": task, "metric": "pinball", "maximize": False}
+    (alone,) = train(tmp_path / "alone", folder, values, 1, **job)
+    for rank in train(tmp_path / "gang", folder, values, 3, **job):
         for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
             for name in ours.keys() - {"rows_per_second"}:
                 assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
