@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tuner import markdown
-from tuner.files import write_text
 
 _MOST_COLUMNS = 50
 """Of a table to be read; JSON has them all."""
@@ -31,13 +30,18 @@ class Table:
 
 
 def write(tables: Mapping[str, Table], folder: Path, split: str) -> None:
-    """Files for people and for programs: `test-confusion.md` and `test-confusion.json`."""
+    """Files for people and for programs: `test-confusion.md` and `test-confusion.json`.
+
+    They do not wait for the disk, as what a trial goes on from does: it would cost a short trial
+    more than its training.
+    """
     for name, table in tables.items():
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{split}-{name}"
-        write_text(path.with_suffix(".json"), json.dumps(asdict(table), indent=1))
+        text = json.dumps(asdict(table), indent=1)
+        path.with_suffix(".json").write_text(text, encoding="utf-8")
         if len(table.columns) <= _MOST_COLUMNS:
-            write_text(path.with_suffix(".md"), table.to_markdown())
+            path.with_suffix(".md").write_text(table.to_markdown(), encoding="utf-8")
 
 
 def written(folder: Path) -> list[Path]:
