@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tuner import registry
+from tuner.data.ids import FIRST, UNKNOWN
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.texts import END
-from tuner.data.vocabulary import FIRST, UNKNOWN
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.predict import task_of
@@ -42,7 +42,7 @@ def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) 
             )
         )
     layout = Layout.from_json(bundle.contents.about.preprocessing["layout"])  # type: ignore[arg-type]
-    words = task_of(bundle).reader.words()  # type: ignore[attr-defined]
+    words = task_of(bundle).words()
     # A new text begins where another one ended.
     given = [END, *_split(prompt.lower() if layout.lowercase else prompt, layout)]
     drawn = list(_drawn(bundle, words, given, num, sampling, np.random.default_rng(seed)))

@@ -131,6 +131,9 @@ class DataConfig(Config):
     """Turn texts into lower-case letters."""
     vocabulary: Annotated[int, Field(ge=10)] | None = None
     """Most tokens to know, the frequent ones; by default all, and 4,000 for subwords."""
+    vectors: str | None = None
+    """File of word vectors (GloVe, fastText's .vec) that embeddings start from, relative to the
+    spec's folder; `model/embedding` must have their units."""
     group: str | None = None
     """Column that holds one name for each sequence, such as its speaker: all sequences of a group
     stay in one split and fold."""

@@ -12,9 +12,6 @@ import numpy as np
 
 from tuner.data.sequences import Sequences
 
-PADDING, UNKNOWN, FIRST = 0, 1, 2
-"""Ids of a model's tokens or characters: none, any that is not known, and the first known one."""
-
 
 def ordered(
     sequences: Sequences, train_N: np.ndarray, most: int | None

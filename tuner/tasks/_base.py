@@ -150,6 +150,11 @@ class Task(ABC):
         (network,) = networks
         return network
 
+    def words(self) -> Sequence[str]:
+        """The tokens that the model knows, from its first known id on; none where it reads
+        features."""
+        return ()
+
     @abstractmethod
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         """The rows of a split, always in the same order; a fold counts as validation if named."""

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from tuner.data.card import SPLITS
-from tuner.data.vocabulary import FIRST, UNKNOWN
+from tuner.data.ids import FIRST, UNKNOWN
 from tuner.part import Config
 from tuner.tasks import _cleaning
 from tuner.tasks._base import Facts, Split, scaled

@@ -76,6 +76,9 @@ class Classification(Task):
         self.num_outputs = len(facts.labels)
         self._weights_C = class_weights(inputs.class_weights, facts.statistics.class_counts)
 
+    def words(self) -> Sequence[str]:
+        return self.reader.words()
+
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         return sequences_of(store, split, fold)
 

@@ -96,6 +96,9 @@ class LanguageModelling(Task):
         # Ids begin with padding and the unknown token, which counts as a token of usual length.
         self._length_V = np.array([0, np.mean(lengths or [1]), *lengths])
 
+    def words(self) -> Sequence[str]:
+        return self.reader.words()
+
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         rows_TB3 = self.streams(store, split, fold, self.num_streams(store, split))
         return rows_TB3.reshape(-1, 3)
@@ -135,6 +138,10 @@ class LanguageModelling(Task):
 
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return int((rows[:, 1] - rows[:, 2]).sum())
+
+    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        lengths_R: np.ndarray = np.maximum(rows[:, 1], 1)
+        return lengths_R
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         total: Tensor = (class_losses(outputs, batch.targets, self.losses) * batch.weights).sum()

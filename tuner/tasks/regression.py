@@ -72,6 +72,9 @@ class Regression(Task):
         self._mean_C = np.asarray(facts.statistics.target_mean)
         self._std_C = np.asarray(facts.statistics.target_std)
 
+    def words(self) -> Sequence[str]:
+        return self.reader.words()
+
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         return sequences_of(store, split, fold)
 

@@ -87,6 +87,9 @@ class Tagging(Task):
         self.num_outputs = len(self.tags)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
+    def words(self) -> Sequence[str]:
+        return self.reader.words()
+
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         return sequences_of(store, split, fold)
 

@@ -64,7 +64,7 @@ class Fit:
         self.train = TrainingRows(task, store, rows, ranks.device, config, self._stream, streams)
         self.validation = self.batches("validation")
         self.module = build_module(config, task)
-        transfer(config.transfer, self.module, data)
+        transfer(config.transfer, self.module, data, task.words())
         if config.training.bptt:
             truncate(self.module, config.training.bptt)
         self.module.to(ranks.device)

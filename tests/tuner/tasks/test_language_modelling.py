@@ -13,6 +13,7 @@ from tuner.config import TrialConfig, ValuesRefused, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
 from tuner.tasks.language_modelling import LanguageModelling
+from tuner.training.batches import Batches
 
 TASK = {"name": "language_modelling"}
 DATA = {"train": "stream.txt", "tokens": "character", "validation": 0.1, "test": 0.1}
@@ -135,3 +136,11 @@ def test_each_text_is_told_how_likely_it_is(store: Store) -> None:
     assert columns["nats_per_token"] == pytest.approx(
         [math.log(task.vocabulary) * (n > 0) for n in columns["tokens"]]
     )
+
+
+def test_parts_of_unequal_length_are_kept_alike(store: Store) -> None:
+    """Short streams: no window is full, and some are one token shorter than others."""
+    task = task_of(store, **{"data/window": 4096})
+    batches = Batches(task, store, np.concatenate(task.streams(store, "test", None, 7)), "cpu", 7)
+    taken = batches.take(np.arange(7))
+    assert torch.equal(taken.inputs, torch.from_numpy(task.batch(store, batches.rows).inputs))
