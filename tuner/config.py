@@ -367,8 +367,9 @@ def _stepwise(data: Any, model: Any) -> list[Refusal]:
 
 
 def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
-    """What only works where the platform knows the encoder."""
+    """What only works where the platform knows the encoder, and where there is one."""
     name = parts["model"].name
+    decoding = getattr(parts["data"], "decoding", "direct")
     regularization, training = parts["regularization"], parts["training"]
     given = {
         "regularization/activation": regularization.activation,
@@ -378,12 +379,13 @@ def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
     return [
         _bound(
             path,
-            "reaches into the encoder of a shipped architecture, which a model of one's own lacks",
-            f"{value} for `{name}`",
+            "reaches into the encoder of a shipped architecture, which a model of one's own and one "
+            "that decodes step by step lack",
+            f"{value} for `{name}`, decoded {decoding}",
             "Leave it out, or do the same in the model's own code.",
         )
         for path, value in given.items()
-        if value and ":" in name
+        if value and (":" in name or decoding != "direct")
     ]
 
 

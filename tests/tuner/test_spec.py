@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tuner import spec, spec_file, spec_reader
+from tuner.config import TrialConfig, ValuesRefused
 from tuner.errors import CommandError, SpecError
 from tuner.spec import SweepSpec
 
@@ -197,3 +198,12 @@ def test_rows_and_losses_of_training_are_searched_like_anything_else(tmp_path: P
     assert found.space.defaults()["training/batch_tokens"] == 2000
     with pytest.raises(SpecError, match="augmentation/jitters"):
         load(tmp_path, text + "override:\n  augmentation/jitters: 0.1\n")
+
+
+@pytest.mark.parametrize("path", ["regularization/activation", "training/bptt"])
+def test_what_reaches_into_the_encoder_needs_one(path: str) -> None:
+    task = {"name": "forecasting", "horizon": 3}
+    values: dict[str, Any] = {"data/decoding": "recursive"}
+    values[path] = 2 if path == "training/bptt" else 2.0
+    with pytest.raises(ValuesRefused, match=f"`{path}` reaches into the encoder"):
+        TrialConfig.from_values(values, task)
