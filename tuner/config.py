@@ -379,8 +379,8 @@ def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
     return [
         _bound(
             path,
-            "reaches into the encoder of a shipped architecture, which a model of one's own and one "
-            "that decodes step by step lack",
+            "reaches into the encoder of a shipped architecture, which a model of one's own "
+            "lacks, and one that decodes step by step",
             f"{value} for `{name}`, decoded {decoding}",
             "Leave it out, or do the same in the model's own code.",
         )

@@ -78,5 +78,5 @@ def test_is_refused_for_a_model_of_ones_own(
     own = {"model/name": "own_models:Mine"}
     TrialConfig.from_values(own, made.CLASSIFICATION)
     for given in ({"regularization/activation": 2.0}, {"training/bptt": 2}):
-        with pytest.raises(ValuesRefused, match=r"a model of one's own lacks, got 2"):
+        with pytest.raises(ValuesRefused, match=r"a model of one's own lacks"):
             TrialConfig.from_values(own | given, made.CLASSIFICATION)
