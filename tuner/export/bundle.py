@@ -103,8 +103,11 @@ class Bundle:
 
     def start(self, num: int) -> list[np.ndarray]:
         """The states of so many streams before their first step."""
-        states = self.contents.about.signature.states
-        return [np.zeros((levels, num, units), np.float32) for levels, units in states]
+        wants = self.contents.about.signature
+        found = [np.zeros((levels, num, units), np.float32) for levels, units in wants.states]
+        for state, start in zip(found[len(found) - len(wants.start) :], wants.start, strict=True):
+            state[...] = np.array(start, np.float32)
+        return found
 
     def _run(
         self, x: np.ndarray, lengths_B: np.ndarray, states: Sequence[np.ndarray]

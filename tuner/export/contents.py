@@ -61,6 +61,8 @@ class Signature(Config):
     states: tuple[tuple[int, int], ...] = ()
     """Of each state that a stream hands on, its levels L and units H: inputs `state_0` [L, B, H]
     and so on, zeros at the start, and outputs `next_0` and so on."""
+    start: tuple[tuple[float, ...], ...] = ()
+    """What the last of these states start from, unit by unit; all others from zeros."""
 
 
 class About(Config):

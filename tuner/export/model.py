@@ -16,6 +16,7 @@ from tuner.errors import CommandError, ExportMismatch, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import About, Score, Signature, TaskUsed
 from tuner.export.write import write
+from tuner.models.network import Network
 from tuner.models.shape import Shape
 from tuner.results.leaderboard import Leaderboard, Row
 from tuner.tasks._base import Batch, Outputs, Split, Task
@@ -171,6 +172,7 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
         outputs = module(x[:1], torch.ones(1, dtype=torch.int64))
     rest = outputs[1] if isinstance(outputs, tuple) else []
     transitions = isinstance(rest, torch.Tensor)
+    start = module.learned_start() if isinstance(module, Network) and shape.carries else []
     return Signature(
         inputs=x.shape[2],
         outputs=shape.outputs,
@@ -179,6 +181,7 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
         per_step=shape.per_step,
         transitions=transitions,
         states=() if transitions else tuple((t.shape[0], t.shape[2]) for t in rest),
+        start=tuple(tuple(part.tolist()) for part in start),
     )
 
 

@@ -74,6 +74,11 @@ class Network(nn.Module):
             return y_O, ends + end
         return y_O if self.transitions is None else (y_O, self.transitions)
 
+    def learned_start(self) -> list[Tensor]:
+        """What each layer's state starts from, the last of all states; empty where from zeros."""
+        named = self.encoder.named_parameters()
+        return [part_H.detach() for name, part_H in named if ".initials.0." in name]
+
     def _dropped(self, h: Tensor, share: float) -> Tensor:
         return drop(h, share, training=self.training, locked=self.dropouts.locked)
 
