@@ -117,6 +117,38 @@ def questions_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return path
 
 
+TASKS: dict[str, dict[str, Any]] = {
+    name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
+    for name in registry.names("tasks")
+}
+"""Every task, with what it cannot do without."""
+
+
+def of_task(name: str, folder: Path) -> Path:
+    """Prepared data of the kind that a task asks for, some values missing where that may be; the
+    raw file, `rows.*`, lies beside them."""
+    module = registry.get("tasks", name)
+    about = module.data(module.Config(**TASKS[name]))
+    if about.target == "number":
+        numbers_csv(folder / "rows.csv")
+        data: dict[str, Any] = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
+        data |= {"target": ["price", "weight"]}
+    elif about.target == "tags":
+        tagged_conll(folder / "rows.conll")
+        data = {"train": "rows.conll", "test": 0.2}
+    elif about.target == "none":
+        stream_txt(folder / "rows.txt", num=400)
+        data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}
+    elif about.kind == "sequence":
+        sequences_csv(folder / "rows.csv")
+        data = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2}
+    else:
+        series_csv(folder / "rows.csv", missing=0.05)
+        data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "forward"}
+        data |= {"test": 0.2}
+    return prepared(folder, TASKS[name], data)
+
+
 def prepared(folder: Path, task: dict[str, Any], data: dict[str, Any], seed: int = 0) -> Path:
     """Prepares data beside its files; gives the folder that a `Store` opens."""
     module = registry.get("tasks", task["name"])
@@ -153,6 +185,13 @@ def job(data: Path, folder: Path, values: dict[str, Any] | None = None, **change
     return Job(**given | changes)
 
 
+def job_of(name: str, data: Path, folder: Path, values: dict[str, Any], **changes: Any) -> Job:
+    """A small trial of a task, ranked by its first metric."""
+    metric, direction = next(iter(registry.get("tasks", name).METRICS.items()))
+    ranked = {"task": TASKS[name], "metric": metric, "maximize": direction == "maximize"}
+    return job(data, folder, values, **ranked | changes)
+
+
 def rich_series(*, num_series: int = 2, length: int = 150) -> list[dict[str, Any]]:
     """Hourly rows with a text, a column known ahead and a static one; holes in `heat`."""
     rng = np.random.default_rng(2)
@@ -185,12 +224,19 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def fit(data: Path, folder: Path, values: dict[str, Any], *, micro_batch: int | None = None) -> Fit:
+def fit(
+    data: Path,
+    folder: Path,
+    values: dict[str, Any],
+    *,
+    micro_batch: int | None = None,
+    **changes: Any,
+) -> Fit:
     """The one fit of a small trial, not yet trained."""
     from tuner.training.rank import Rank
 
     rank = Rank("cpu", 1)
-    rank.start(job(data, folder, values), micro_batch)
+    rank.start(job(data, folder, values, **changes), micro_batch)
     assert rank._trial is not None
     (found,) = rank._trial.fits
     return found

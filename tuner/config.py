@@ -254,7 +254,8 @@ def _unknown_part(path: str, unknown: registry.UnknownPart) -> Refusal:
 
 def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
-    found = [*_patch_fits(parts), *_reads_one_way(parts, task), *_keeps_steps(parts, task)]
+    found = [*_patch_fits(parts), *_reads_one_way(parts, task)]
+    found += [*_keeps_steps(parts, task), *_scores_tags(parts, task)]
     return [*found, *_own_model(parts), *_training(parts)]
 
 
@@ -285,6 +286,22 @@ def _reads_one_way(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Re
             rule=f"`model/directions` must be 1 where {task['name']} predicts what it reads",
             got=repr(parts["model"].directions),
             fix="Leave it out: what is read backwards would be the answer.",
+        )
+    ]
+
+
+def _scores_tags(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
+    if not getattr(parts["model"], "crf", False):
+        return []
+    module = registry.get("tasks", task["name"])
+    if module.data(module.Config(**task)).target == "tags":
+        return []
+    return [
+        _bound(
+            "model/crf",
+            "must be false where steps have no tags that could follow one another",
+            f"true for {task['name']}",
+            "Leave it out, or take `task: tagging`.",
         )
     ]
 

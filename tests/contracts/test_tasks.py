@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import made
@@ -16,34 +15,6 @@ from tuner.config import TrialConfig, ValuesRefused, make_task
 from tuner.data.store import Store
 from tuner.tasks._base import Batch, Task
 
-OPTIONS: dict[str, dict[str, Any]] = {"forecasting": {"horizon": 5}}
-"""What a task cannot do without."""
-
-
-def prepared(name: str, folder: Path) -> Store:
-    """Made data of the kind that the task asks for, some values missing where that may be."""
-    module = registry.get("tasks", name)
-    task = {"name": name, **OPTIONS.get(name, {})}
-    about = module.data(module.Config(**task))
-    if about.target == "number":
-        made.numbers_csv(folder / "rows.csv")
-        data: dict[str, Any] = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
-        data |= {"target": ["price", "weight"]}
-    elif about.target == "tags":
-        made.tagged_conll(folder / "rows.conll")
-        data = {"train": "rows.conll", "test": 0.2}
-    elif about.target == "none":
-        made.stream_txt(folder / "rows.txt", num=400)
-        data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}
-    elif about.kind == "sequence":
-        made.sequences_csv(folder / "rows.csv")
-        data = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2}
-    else:
-        made.series_csv(folder / "rows.csv", missing=0.05)
-        data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "forward"}
-        data |= {"test": 0.2}
-    return Store.open(made.prepared(folder, task, data))
-
 
 @pytest.fixture(scope="module", params=registry.names("tasks"))
 def name(request: pytest.FixtureRequest) -> str:
@@ -52,11 +23,11 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def store(name: str, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return prepared(name, tmp_path_factory.mktemp(name))
+    return Store.open(made.of_task(name, tmp_path_factory.mktemp(name)))
 
 
 def task_of(name: str, store: Store, **values: Any) -> Task:
-    options = registry.get("tasks", name).Config(name=name, **OPTIONS.get(name, {})).model_dump()
+    options = registry.get("tasks", name).Config(**made.TASKS[name]).model_dump()
     return make_task(options, TrialConfig.from_values(values, options), store.card, None)
 
 

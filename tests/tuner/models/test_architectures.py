@@ -206,6 +206,7 @@ SHAPES = [
         {"initial_state": "learned", "directions": 2, "layers": 2},
         {"convolution": 5, "convolution_filters": 6},
         {"attention_layer": True, "heads": 3, "directions": 2},
+        {"crf": True},
     ],
     ids=str,
 )

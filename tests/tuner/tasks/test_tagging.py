@@ -78,6 +78,28 @@ def test_a_crf_never_says_what_no_scheme_allows(store: Store) -> None:
     assert any(bad_pair(store, free)) and not any(bad_pair(store, tags))
 
 
+def test_a_crf_learns_which_tags_follow_one_another(store: Store, tmp_path: Path) -> None:
+    made.tagged_conll(tmp_path / "train.conll")
+    data = made.prepared(tmp_path, {"name": "tagging"}, DATA)
+    job = {"task": {"name": "tagging"}, "metric": "f1"}
+    plain = made.fit(data, tmp_path / "plain", {}, **job)
+    assert plain.module.transitions is None
+    fit = made.fit(data, tmp_path / "crf", {"model/crf": True, "optimizer/lr": 0.05}, **job)
+    for number in range(1, 4):
+        fit.epoch(number, [])
+    transitions = fit.module.transitions
+    assert isinstance(transitions, torch.Tensor)
+    tags = {tag: number for number, tag in enumerate(fit.task.facts.labels)}
+    follows = transitions[:, tags["I-person"]]
+    assert follows[tags["B-person"]] > 0 > max(follows[tags["O"]], follows[-2])
+
+
+@pytest.mark.parametrize("task", ["classification", "language_modelling"])
+def test_a_crf_is_refused_where_nothing_is_tagged(task: str) -> None:
+    with pytest.raises(ValuesRefused, match="`model/crf` must be false where"):
+        TrialConfig.from_values({"model/crf": True}, {"name": task})
+
+
 def bad_pair(store: Store, tags: list[str]) -> list[bool]:
     from tuner.tasks._spans import may_follow
 

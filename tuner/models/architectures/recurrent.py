@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -58,6 +59,8 @@ class RecurrentConfig(ArchitectureConfig):
     """Units of what a token's characters add, where they are read (Ma and Hovy, 2016)."""
     tied: bool = False
     """The weights of the output are the tokens' vectors (Press and Wolf, 2017)."""
+    crf: bool = False
+    """Scores tags that follow one another (Lafferty et al., 2001), where each step has one."""
 
     parameters: int | None = Field(default=None, ge=1)
     """Of the whole network: solves `hidden_size`, which is then left out, within 2 %."""
@@ -111,6 +114,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
 
     _check(config, shape)
     config = solved(config, shape)
+    shape = _with_transitions(config, shape)
     inputs: Values | Tokens
     if shape.vocabulary:
         filters = config.character_filters
@@ -217,7 +221,7 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
         total += registry.get("poolings", "multihead_attention").num_parameters(*over_time)
     if not shape.per_step:
         total += registry.get("poolings", config.pooling).num_parameters(*over_time)
-    if shape.crf:
+    if _with_transitions(config, shape).crf:
         total += (shape.outputs + 2) * shape.outputs
     return total + _head(config, shape)
 
@@ -245,6 +249,12 @@ def _read_size(config: RecurrentConfig, shape: Shape) -> int:
 
 def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:
     return config.tied and shape.vocabulary > 0
+
+
+def _with_transitions(config: RecurrentConfig, shape: Shape) -> Shape:
+    """The shape with a CRF, if the configuration asks for one and its outputs are tags."""
+    crf = config.crf and shape.per_step and not shape.carries
+    return replace(shape, crf=True) if crf else shape
 
 
 def _check(config: RecurrentConfig, shape: Shape) -> None:
