@@ -1,10 +1,11 @@
-"""One rank of a gang, run as a script: trains the job it is given and prints what it saw."""
+"""One rank of a gang, run as a script: trains the jobs it is given and writes what it saw."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,28 +15,34 @@ from tuner.training.rank import Rank
 
 def main(rank: int, size: int, address: str, folder: str) -> None:
     torch.set_num_interop_threads(1)
-    given = json.loads((Path(folder) / "job.json").read_text())
-    micro_batch = given.pop("micro_batch")
     lane = Rank("cpu", 1)
     if size > 1:
         lane.join(rank, size, address, timeout=60)
+    jobs = json.loads((Path(folder) / "jobs.json").read_text())
+    results = [train(lane, given) for given in jobs]
+    lane.leave()
+    (Path(folder) / f"{rank}of{size}.json").write_text(json.dumps(results))
+
+
+def train(lane: Rank, given: dict[str, Any]) -> dict[str, Any]:
+    micro_batch = given.pop("micro_batch")
     lane.start(Job(**given), micro_batch)
+    splits = ("train", "validation")
+    untrained = {split: lane.evaluate(split) for split in splits}
     reports = []
     while True:
         report = lane.epoch()
         reports.append(report.metrics | {"best": report.best})
         if report.ended:
             break
-    if size > 1:
+    if torch.distributed.is_initialized():
         # As in a lane: nobody is asked for scores before the first rank has written the best.
         torch.distributed.barrier()
-    scores = {split: lane.evaluate(split) for split in ("train", "validation")}
     assert lane._trial is not None
+    scores = {split: lane.evaluate(split) for split in splits}
     state = lane._trial.fits[0].module.state_dict()
     sums = {name: float(tensor.double().sum()) for name, tensor in state.items()}
-    lane.leave()
-    result = {"reports": reports, "scores": scores, "sums": sums}
-    (Path(folder) / f"{rank}of{size}.json").write_text(json.dumps(result))
+    return {"untrained": untrained, "reports": reports, "scores": scores, "sums": sums}
 
 
 if __name__ == "__main__":

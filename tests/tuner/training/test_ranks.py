@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import gangs
 import made
 import numpy as np
 import pytest
 
-from cluster.network import free_port
 from tuner.training.ranks import Ranks
-
-SCRIPT = Path(__file__).with_name("gang.py")
 
 
 def train(
@@ -30,24 +23,8 @@ def train(
 ) -> list[dict[str, Any]]:
     """What each rank of a gang saw."""
     folder.mkdir()
-    job = replace(made.job(data, folder / "trial", values, **changes), parts=())
-    text = json.dumps(asdict(job) | {"micro_batch": micro_batch})
-    (folder / "job.json").write_text(text)
-    address = f"tcp://127.0.0.1:{free_port('127.0.0.1')}"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(rank), str(size), address, str(folder)],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-    for rank in ranks:
-        _, error = rank.communicate(timeout=120)
-        assert rank.returncode == 0, error
-    return [json.loads((folder / f"{rank}of{size}.json").read_text()) for rank in range(size)]
+    job = made.job(data, folder / "trial", values, **changes)
+    return [results for (results,) in gangs.train(folder, [job], size, micro_batch)]
 
 
 @pytest.fixture(scope="module")
