@@ -39,3 +39,39 @@ def test_springs(tmp_path: Path) -> None:
     assert len(answers) == 600 and list(answers[0]) == ["id", "stiffness", "damping"]
     stiffness = np.array([float(answer["stiffness"]) for answer in answers])
     assert 4 < stiffness.mean() < 40
+
+
+LEARNED = {
+    "messages": ("f1", 0.5),
+    "questions": ("accuracy", 0.5),
+    "tales": ("nats_per_character", 2.0),
+}
+"""What the best of a small budget reaches; guessing leaves the nats at 2.9."""
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_texts(tmp_path: Path, name: str) -> None:
+    for file in (f"{name}.py", f"{name}.yaml"):
+        shutil.copy(EXAMPLES / file, tmp_path)
+    script = [sys.executable, str(tmp_path / f"{name}.py")]
+    subprocess.run(script, check=True, capture_output=True)
+    few = ("--trials", "2", "--set", "training/epochs=2", "--set", "search/grace=1")
+    done = tuner("sweep", f"{name}.yaml", *few, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = tuner("export", name, "--to", "model", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "model" / "bundle.json").read_text())["about"]["scores"]
+    (best,) = (s["validation"] for s in scores if s["metric"] == LEARNED[name][0])
+    assert best < LEARNED[name][1] if name == "tales" else best > LEARNED[name][1]
+    if name == "tales":
+        asked = ("generate", "model", "--prompt", "seven fox", "--tokens", "40")
+        done = tuner(*asked, cwd=tmp_path)
+        assert done.stdout.startswith("seven fox") and len(done.stdout) > 30, done.stderr
+        return
+    (raw,) = (tmp_path / "data").iterdir()
+    asked = ("predict", "model", str(raw), "--output", "answers.csv")
+    done = tuner(*asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "answers.csv").open(encoding="utf-8") as file:
+        answers = list(csv.DictReader(file))
+    assert len({answer["id"] for answer in answers}) == {"messages": 600, "questions": 900}[name]
