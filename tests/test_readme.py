@@ -42,6 +42,7 @@ WORDS = {
     "DIR": "d",
     "INPUT": "i.csv",
     "FILE": "f.csv",
+    "COLUMN": "label",
 }
 
 

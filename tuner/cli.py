@@ -49,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
+def _init(options: argparse.Namespace) -> int:
+    from tuner.first_contact import first_contact
+
+    first_contact(options.data, targets=options.target, to=options.to, tell=print)
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from tuner.check import check
 
@@ -230,6 +237,16 @@ def _parser() -> _Parser:
         )
         return sub
 
+    init = command("init", _init, "look at data, tell what was found, and write a spec for it")
+    init.add_argument("--data", type=Path, required=True, metavar="FILE", help="or a folder")
+    init.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="what to predict; may be repeated; by default the data tell",
+    )
+    init.add_argument("--to", type=Path, metavar="SPEC", help="write there (default: ./NAME.yaml)")
     spec_command("check", _check, "show all mistakes of a spec at once, or its plan; start nothing")
     sweep = spec_command("sweep", _sweep, "run a sweep and show its leaderboard")
     sweep.add_argument("--trials", type=_count, metavar="N", help="trials to start")
