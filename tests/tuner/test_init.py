@@ -242,6 +242,22 @@ def test_copies_across_splits_are_told_and_refused(
     assert not to.exists()
 
 
+def test_a_few_copies_are_told_and_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    texts(folder / "train.csv", num=400)
+    other = [(f"a film called {i} to see", ["up", "down"][i % 2]) for i in range(48)]
+    seen = [(f"a play called {i} to see", ["up", "down"][i % 2]) for i in range(40)]
+    write(folder / "dev.csv", ["review", "mood"], seen)
+    copies = [("it was a good film number 0", "up"), ("it was a fine film number 1", "up")]
+    write(folder / "test.csv", ["review", "mood"], [*other, *copies])
+    spec, _ = look(folder)
+    assert spec["data"]["validation"] == "films/dev.csv"
+    assert spec["data"]["duplicates"] == "warn"
+    text = (tmp_path / "spec.yaml").read_text()
+    assert "of the test split, 2 of 50 equal sequences to learn from" in text, text
+
+
 @pytest.mark.parametrize(
     ("names", "targets", "kind", "parts"),
     [

@@ -38,7 +38,7 @@ def first_contact(
     for warning in warnings:
         tell(show.line("note", warning))
     for key, (value, why) in draft.data.items():
-        if key in ("validation", "test", "missing", "sort") and why:
+        if key in ("validation", "test", "missing", "sort", "duplicates") and why:
             tell(show.line(key, f"{value}: {why}"))
     path = writing.write(text, to)
     tell(show.line("wrote", f"{path}; `tuner sweep {path}` runs it"))

@@ -55,8 +55,13 @@ def read(found: Found) -> Look:
     Raises:
         DataError: a file cannot be read.
     """
-    # The names that `.ts` files give their label; other formats read all columns anyway.
-    own = {"label": "label", "targets": ("target",)} if found.format == "ts" else {}
-    layout = Layout(encoding=found.encoding, delimiter=found.delimiter, **own)
+    own = found.format == "ts"
+    layout = Layout(
+        # The names that `.ts` files give their label; other formats read all columns anyway.
+        label="label" if own else None,
+        targets=("target",) if own else (),
+        encoding=found.encoding,
+        delimiter=found.delimiter,
+    )
     reader = registry.get("formats", found.format)
     return Look(found, {split: reader.read(path, layout) for split, path in found.paths.items()})

@@ -50,7 +50,7 @@ class Column:
     def constant_within(self, key_N: np.ndarray) -> bool:
         """Whether it has one value in each group of rows."""
         pairs = np.unique(np.stack([key_N, self.code_N]), axis=1)
-        return pairs.shape[1] == len(np.unique(key_N))
+        return bool(pairs.shape[1] == len(np.unique(key_N)))
 
     @property
     def longest_gap(self) -> int:

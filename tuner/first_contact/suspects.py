@@ -106,4 +106,4 @@ def _tells(look: Look, draft: Draft, column: Column, target_N: np.ndarray) -> bo
         return False
     pairs = np.unique(np.stack([column.code_N, target_N]), axis=1).shape[1]
     groups = len(np.unique(key_N)) if draft.task != _TAGGING else len(key_N)
-    return pairs == len(np.unique(column.code_N)) and pairs <= groups / 2
+    return bool(pairs == len(np.unique(column.code_N)) and pairs <= groups / 2)

@@ -177,7 +177,7 @@ def _id_column(look: Look, time: str | None, wanted: Sequence[str]) -> str | Non
 
 def _unique(*codes: np.ndarray) -> bool:
     stacked = np.stack(codes)
-    return np.unique(stacked, axis=1).shape[1] == stacked.shape[1]
+    return bool(np.unique(stacked, axis=1).shape[1] == stacked.shape[1])
 
 
 def _hinted(names: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from tuner import registry
 from tuner.data.files import shown
-from tuner.errors import DataError
+from tuner.errors import DataError, Mistake
 from tuner.first_contact.draft import Draft
 from tuner.first_contact.finding import Found
 
@@ -25,6 +25,9 @@ _MENDS: dict[str, tuple[str, Any, str]] = {
     "data/missing-target": ("missing", "forward", "some targets are missing, and not scored"),
 }
 """Code of a refusal → key, value and comment that answer it."""
+_COUNTS = re.compile(r"([\d,]+) of ([\d,]+)")
+_FEW_COPIES = 0.05
+"""Share of copies up to which a published split is taken as it is."""
 
 
 def tried(draft: Draft, found: Found, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -47,14 +50,28 @@ def tried(draft: Draft, found: Found, name: str, folder: Path) -> tuple[str, tup
             try:
                 card = prepare(spec.data, task, folder, Path(scratch) / "data", spec.search.seed)
             except DataError as refused:
-                mends = [_MENDS[m.code] for m in refused.mistakes if m.code in _MENDS]
+                mends = [mend for m in refused.mistakes if (mend := _mend(m))]
                 new = [mend for mend in mends if mend[0] not in draft.data]
                 if len(mends) < len(refused.mistakes) or not new:
                     raise
-                for key, value, why in new:
-                    draft.say(key, value, why)
+                for key, value, _ in new:
+                    whys = dict.fromkeys(why for name, _, why in new if name == key)
+                    draft.say(key, value, "; ".join(whys))
                 continue
         return text, card.warnings
+
+
+def _mend(mistake: Mistake) -> tuple[str, Any, str] | None:
+    """Key, value and comment that answer a refusal, if a line of the spec can."""
+    if mistake.code != "data/shared-rows":
+        return _MENDS.get(mistake.code)
+    counts = _COUNTS.match(mistake.got)
+    assert counts is not None, "counts in the refusal of copies"
+    some, whole = (int(number.replace(",", "")) for number in counts.groups())
+    if some > _FEW_COPIES * whole:
+        return None
+    said = f"of {mistake.where}, {counts[0]} equal sequences to learn from"
+    return "duplicates", "warn", said
 
 
 def written(draft: Draft, found: Found, name: str, folder: Path) -> str:
