@@ -26,10 +26,6 @@ class RawTable:
     place: Callable[[int], str]
     """Row of the table (from 0) to its place in the file, such as "line 7"."""
 
-    def place_of(self, row: int) -> str:
-        """The place of a row within its file."""
-        return self.place(row)
-
     def where(self, row: int) -> str:
         """The place of a row, with its file."""
         return f"{self.name} {self.place(row)}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tuner.data import columns, labels
+from tuner.data import columns
 from tuner.data.sequences import Sequences
 from tuner.errors import Mistake
 
@@ -37,8 +37,3 @@ def numbered(tag_N: np.ndarray, spelled: Sequence[str], known: Sequence[str]) ->
     number_V = np.array([*(numbers.get(tag, -1) for tag in spelled), -1], dtype=np.int32)
     numbered_N: np.ndarray = number_V[tag_N]
     return numbered_N
-
-
-def classes(spelled: Sequence[str], name: str, mistakes: list[Mistake]) -> list[str]:
-    """The tags in the order of their numbers."""
-    return labels.classes(spelled, name, mistakes)

@@ -107,8 +107,9 @@ def _ids(tables: Sequence[RawTable], layout: Layout) -> pa.StringArray:
     """Each text's id, or its place in the files."""
     if layout.id is not None:
         return columns.to_texts(tables, layout.id).cast(pa.string())
-    name = RawTable.place_of if len(tables) == 1 else RawTable.where
-    return pa.array([name(t, row) for t in tables for row in range(len(t.columns))], pa.string())
+    alone = len(tables) == 1
+    places = [(t.place if alone else t.where)(r) for t in tables for r in range(len(t.columns))]
+    return pa.array(places, pa.string())
 
 
 def _empty(tables: Sequence[RawTable], empty: Sequence[int]) -> Mistake:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from tuner.data.card import SPLITS
 from tuner.data.ids import FIRST, UNKNOWN
 from tuner.part import Config
 from tuner.tasks import _cleaning
-from tuner.tasks._base import Facts, Split, scaled
+from tuner.tasks._base import Facts, scaled
 
 if TYPE_CHECKING:
-    from tuner.data.store import Steps, Store
+    from tuner.data.store import Steps
 
 
 class SequenceInputs(Config):
@@ -41,15 +40,6 @@ class SequenceInputs(Config):
     encoding: Literal["ids", "one_hot", "bag_of_words"] = "ids"
     """What a model reads of tokens: ids, which it embeds; one input for each known token; or the
     share that each has of the whole sequence, which is then one step."""
-
-
-def sequences_of(store: Store, split: Split, fold: int | None) -> np.ndarray:
-    """The sequences of a split, in the order of the files."""
-    if fold is None or split == "test":
-        return np.flatnonzero(store.split_S == SPLITS.index(split))
-    if split == "validation":
-        return np.flatnonzero(store.fold_S == fold)
-    return np.flatnonzero((store.split_S == 0) & (store.fold_S != fold))
 
 
 class Reader:

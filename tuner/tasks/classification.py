@@ -12,9 +12,10 @@ from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
 from tuner.tasks._balance import Balance, Sampling
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
-from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
+from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
 from tuner.tasks._losses import ClassWeights, class_losses, class_weights, mixed
+from tuner.tasks._sequences import SequenceTask
 from tuner.tasks._tables import Table
 
 if TYPE_CHECKING:
@@ -65,22 +66,14 @@ def create(
     return Classification(inputs, facts, losses or LossConfig())
 
 
-class Classification(Task):
+class Classification(SequenceTask):
     """Cross-entropy over classes; every metric comes from one confusion matrix."""
 
     def __init__(self, inputs: InputConfig, facts: Facts, losses: LossConfig) -> None:
-        self.inputs, self.facts, self.losses = inputs, facts, losses
-        self.reader = Reader(inputs, facts)
-        self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
-        self.characters = self.reader.characters
+        super().__init__(inputs, facts)
+        self.inputs, self.losses = inputs, losses
         self.num_outputs = len(facts.labels)
         self._weights_C = class_weights(inputs.class_weights, facts.statistics.class_counts)
-
-    def words(self) -> Sequence[str]:
-        return self.reader.words()
-
-    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
-        return sequences_of(store, split, fold)
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
         inputs, lengths_B, _ = self.reader.cut(steps, rows)
@@ -93,9 +86,6 @@ class Classification(Task):
 
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return len(rows)
-
-    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        return self.reader.lengths(steps, rows)
 
     def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
         how = self.inputs.sampling
@@ -164,9 +154,6 @@ class Classification(Task):
         # Add-one shares keep the loss finite for a class that training never saw.
         loss = -float(truth_C @ np.log((train_C + 1) / (train_C.sum() + classes)))
         return {"majority class": self.metrics([*confusion_CC.ravel(), loss, 0.0])}
-
-    def prediction_rows(self, steps: Steps) -> np.ndarray:
-        return np.arange(len(steps.length_S))
 
     def is_labelled(self, steps: Steps) -> bool:
         return bool((steps.label_S >= 0).all())

@@ -14,8 +14,9 @@ from pydantic import Field
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
-from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
+from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import mixed
+from tuner.tasks._sequences import SequenceTask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,23 +61,15 @@ def create(
     return Regression(inputs, facts, losses or LossConfig())
 
 
-class Regression(Task):
+class Regression(SequenceTask):
     """The network gives each target in its deviations from its mean over the training rows."""
 
     def __init__(self, inputs: SequenceInputs, facts: Facts, losses: LossConfig) -> None:
-        self.inputs, self.facts, self.losses = inputs, facts, losses
-        self.reader = Reader(inputs, facts)
-        self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
-        self.characters = self.reader.characters
+        super().__init__(inputs, facts)
+        self.losses = losses
         self.num_outputs = len(facts.targets)
         self._mean_C = np.asarray(facts.statistics.target_mean)
         self._std_C = np.asarray(facts.statistics.target_std)
-
-    def words(self) -> Sequence[str]:
-        return self.reader.words()
-
-    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
-        return sequences_of(store, split, fold)
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
         inputs, lengths_B, _ = self.reader.cut(steps, rows)
@@ -90,9 +83,6 @@ class Regression(Task):
 
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return len(rows) * self.num_outputs
-
-    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        return self.reader.lengths(steps, rows)
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         from torch.nn import functional
@@ -155,9 +145,6 @@ class Regression(Task):
         truth_RC = self._targets(store, self.rows(store, split, fold))
         guesses = {"mean": train_RC.mean(axis=0), "median": np.median(train_RC, axis=0)}
         return {name: self._score(truth_RC, guess_C) for name, guess_C in guesses.items()}
-
-    def prediction_rows(self, steps: Steps) -> np.ndarray:
-        return np.arange(len(steps.length_S))
 
     def is_labelled(self, steps: Steps) -> bool:
         return steps.target_SC is not None and bool(np.isfinite(steps.target_SC).all())

@@ -16,9 +16,10 @@ from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
 from tuner.tasks import _crf, _spans
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
-from tuner.tasks._inputs import Reader, SequenceInputs, sequences_of
+from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
 from tuner.tasks._losses import class_losses
+from tuner.tasks._sequences import SequenceTask
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +65,7 @@ def create(
     return Tagging(options, inputs, facts, losses or LossConfig())
 
 
-class Tagging(Task):
+class Tagging(SequenceTask):
     """Cross-entropy, or a CRF's likelihood, over the steps that have a tag."""
 
     TIMED = frozenset({"inputs", "targets", "weights"})
@@ -73,10 +74,8 @@ class Tagging(Task):
     def __init__(
         self, options: Config, inputs: SequenceInputs, facts: Facts, losses: LossConfig
     ) -> None:
-        self.facts, self.losses = facts, losses
-        self.reader = Reader(inputs, facts)
-        self.num_inputs, self.vocabulary = self.reader.num_inputs, self.reader.vocabulary
-        self.characters = self.reader.characters
+        super().__init__(inputs, facts)
+        self.losses = losses
         marked = all(tag == _spans.OUTSIDE or tag[:2] in _spans.MARKS for tag in facts.labels)
         self.spans = marked if options.spans is None else options.spans
         self.tags = facts.labels
@@ -86,12 +85,6 @@ class Tagging(Task):
             self.tags = (_spans.OUTSIDE, *(f"{p}-{kind}" for kind in kinds for p in "BIES"))
         self.num_outputs = len(self.tags)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
-
-    def words(self) -> Sequence[str]:
-        return self.reader.words()
-
-    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
-        return sequences_of(store, split, fold)
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
         inputs, lengths_B, index_BT = self.reader.cut(steps, rows)
@@ -107,9 +100,6 @@ class Tagging(Task):
 
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         return int(steps.length_S[rows].sum())
-
-    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
-        return self.reader.lengths(steps, rows)
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         return self._loss(outputs, batch, self.losses)
@@ -182,9 +172,6 @@ class Tagging(Task):
         rows = self.rows(store, split, fold)
         loss = -float(np.log(shares_O / shares_O.sum())[learned_N[scored_N]].sum())
         return {name: self._scores(store, rows, g, loss) for name, g in guesses.items()}
-
-    def prediction_rows(self, steps: Steps) -> np.ndarray:
-        return np.arange(len(steps.length_S))
 
     def is_labelled(self, steps: Steps) -> bool:
         return steps.tag_N is not None and bool((steps.tag_N >= 0).all())
