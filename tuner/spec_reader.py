@@ -99,7 +99,7 @@ class _Reader:
         """
         if file is None:
             return []
-        named = (file.data.train, file.data.validation, file.data.test)
+        named = (file.data.train, file.data.validation, file.data.test, file.data.vectors)
         found = [
             files.refusal(self.folder / path)
             for given in named

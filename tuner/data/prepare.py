@@ -72,6 +72,8 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     paths = [source.path for source in sources]
     layout = reading.first_layout(config, task, paths)
     rules.check(config, task, layout, mistakes)
+    if config.vectors and (mistake := files.refusal(root / config.vectors)):
+        mistakes.append(mistake)
     tables = reading.read_all(paths, layout, mistakes)
     # What can be read is checked, whatever cannot.
     parts = [Part(split=s.split, table=t) for s, t in zip(sources, tables, strict=True) if t]

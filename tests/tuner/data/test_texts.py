@@ -212,3 +212,12 @@ def test_tokens_can_be_read_one_hot_or_as_a_bag(tmp_path: Path) -> None:
     assert bag.inputs.shape[1] == 1 and (bag.lengths == 1).all()
     share = one_hot.inputs.sum(axis=1) / ids.lengths[:, None]
     np.testing.assert_allclose(bag.inputs[:, 0], share, rtol=1e-6)
+
+
+def test_absent_vectors_are_told_with_all_else(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,kind\na b,0\n,1\n")
+    section = {"train": "rows.csv", "text": "text", "target": "kind", "vectors": "none.vec"}
+    with pytest.raises(DataError) as wrong:
+        made.prepared(tmp_path, made.CLASSIFICATION, section)
+    codes = {mistake.code for mistake in wrong.value.mistakes}
+    assert codes == {"data/missing", "data/missing-text"}
