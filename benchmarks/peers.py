@@ -108,11 +108,9 @@ def main() -> None:
         folder = Path(scratch)
         data = folder / "train.parquet"
         work.write_data(data, work.SEQUENCES, work.STEPS)
-        lines = []
         for part in options.only:
-            lines.append(line(part, options, data, folder))
-            # Each part takes minutes: what is measured is kept.
-            measure.write("peers", lines, options)
+            # Each part takes minutes, and may be measured alone: it has a file of its own.
+            measure.write(f"peers-{part}", [line(part, options, data, folder)], options)
 
 
 if __name__ == "__main__":

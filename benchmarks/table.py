@@ -27,6 +27,7 @@ NAMES = (
     "preparation",
     "epoch",
     "lengths",
+    "start",
 )
 """By the number of the ratio that they measure first."""
 README = HERE.parent / "README.md"
@@ -36,8 +37,13 @@ TABLE, PICTURE = HERE / "RESULTS.md", measure.RESULTS / "ratios.svg"
 
 def results() -> list[dict[str, Any]]:
     """What is on file, in order."""
-    paths = (measure.RESULTS / f"{name}.json" for name in NAMES)
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    paths = [
+        path
+        for name in NAMES
+        for path in sorted(measure.RESULTS.glob("*.json"))
+        if path.stem.partition("-")[0] == name
+    ]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def lines(found: list[dict[str, Any]]) -> list[measure.Line]:
