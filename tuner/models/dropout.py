@@ -24,8 +24,10 @@ def drop(x: Tensor, share: float, *, training: bool, locked: bool = False) -> Te
         training: else nothing is dropped.
         locked: each sequence has one mask for all its steps (Gal and Ghahramani, 2016).
     """
-    if not (locked and share and training and x.dim() == 3):
-        return F.dropout(x, share, training)
+    if not (share and training):
+        return x
+    if not (locked and x.dim() == 3):
+        return F.dropout(x, share)
     return x * F.dropout(x.new_ones(x.shape[0], 1, x.shape[2]), share)
 
 

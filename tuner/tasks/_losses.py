@@ -51,21 +51,27 @@ def class_losses(
     Returns:
         float (...); smoothed and focal at once, a smoothed target's classes are each focal.
     """
+    from torch.nn.functional import cross_entropy
+
+    smoothing, flat_N = config.label_smoothing, targets.reshape(-1)
+    flat_NC = logits.reshape(-1, logits.shape[-1])
+    if config.focal:
+        losses_N = _focal(flat_NC, flat_N, config.focal, smoothing)
+    else:
+        losses_N = cross_entropy(flat_NC, flat_N, reduction="none", label_smoothing=smoothing)
+    losses = losses_N.view(targets.shape)
+    return losses if weights_C is None else losses * weights_C[targets]
+
+
+def _focal(logits_NC: Tensor, targets_N: Tensor, gamma: float, smoothing: float) -> Tensor:
     import torch
     from torch.nn.functional import log_softmax, nll_loss
 
-    logs = log_softmax(logits, dim=-1)
-    if config.focal:
-        # 1 - p by expm1: p itself rounds to 1 long before 1 - p is 0.
-        terms = (-torch.expm1(logs)).clamp_min(_SMALLEST) ** config.focal * logs
-    else:
-        terms = logs
-    flat = terms.reshape(-1, terms.shape[-1])
-    losses = nll_loss(flat, targets.reshape(-1), reduction="none").view(targets.shape)
-    if config.label_smoothing:
-        share = config.label_smoothing
-        losses = (1 - share) * losses - share * terms.mean(dim=-1)
-    return losses if weights_C is None else losses * weights_C[targets]
+    logs_NC = log_softmax(logits_NC, dim=-1)
+    # 1 - p by expm1: p itself rounds to 1 long before 1 - p is 0.
+    terms_NC = (-torch.expm1(logs_NC)).clamp_min(_SMALLEST) ** gamma * logs_NC
+    losses_N = nll_loss(terms_NC, targets_N, reduction="none")
+    return (1 - smoothing) * losses_N - smoothing * terms_NC.mean(dim=-1)
 
 
 def mixed(loss: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from tuner.models.encoder import Encoder
 from tuner.training.config import TrainingConfig
@@ -69,15 +70,15 @@ class Gradients:
         self._ends: list[Tensor] = []
         encoder = getattr(module, "encoder", None)
         # What is cut on purpose does not vanish.
-        self._in_time = isinstance(encoder, Encoder) and not training.bptt
-        if isinstance(encoder, Encoder) and self._in_time:
-            encoder.register_forward_pre_hook(self._watch)
+        self._watched = encoder if isinstance(encoder, Encoder) and not training.bptt else None
+        self._hook: RemovableHandle | None = None
 
     def begin(self) -> None:
         """Begins an epoch."""
         self._steps = self._looks = 0
         self._norms_P.clear()
         self._ends.clear()
+        self._watch()
 
     def look(self, *, needed: bool) -> Tensor | None:
         """Looks at the gradients of a step, reduced and not yet clipped.
@@ -99,13 +100,14 @@ class Gradients:
         norms_P = torch.stack(norms)
         self._norms_P.append(norms_P)
         self._looks += 1
+        self._watch()
         norm: Tensor = torch.linalg.vector_norm(norms_P)
         return norm
 
     def end(self) -> dict[str, float]:
         """The figures of a whole epoch, the same on every rank."""
         figures = self.figures()
-        if figures and self._in_time:
+        if figures and self._watched is not None:
             ends = torch.zeros(2, dtype=torch.float64)
             if self._ends:
                 ends_L2 = torch.stack(self._ends)
@@ -137,9 +139,19 @@ class Gradients:
             found[PREFIX + layer] = _middle(np.sqrt(squares_SP[:, mine_P].sum(axis=1)))
         return found
 
-    def _watch(self, encoder: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def _watch(self) -> None:
+        """Watches the encoder's inputs where that is due: a hook alone slows each forward pass."""
+        due = self._watched is not None and self._looks % _IN_TIME_EVERY == 0
+        if self._hook is not None and not due:
+            self._hook.remove()
+            self._hook = None
+        elif self._hook is None and due:
+            assert self._watched is not None
+            self._hook = self._watched.register_forward_pre_hook(self._have_told)
+
+    def _have_told(self, encoder: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Has the gradient of the inputs told at their first and at their last step."""
-        if not encoder.training or self._looks % _IN_TIME_EVERY:
+        if not encoder.training:
             return None
         x_BTF, steps, *rest = given
         if not x_BTF.requires_grad:
