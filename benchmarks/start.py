@@ -2,8 +2,8 @@
 
     python benchmarks/start.py [--repeats 7]
 
-1. `tuner sweep SPEC`, from the command's beginning to its first model's first forward pass in
-   training: reading the spec, preparing the data, Ray, a lane, the first trial.
+1. `tuner sweep SPEC`, from the command's beginning to its first optimizer step: reading the spec,
+   preparing the data, Ray, a lane, the first trial.
 2. The least that any such platform must do: a script that starts Ray and has an actor import torch
    and take one step. Both are processes of their own, from nothing but a warm file cache.
 """
@@ -23,27 +23,28 @@ import measure
 import peers
 import work
 
-MODEL = '''
-"""Writes down when it first trained."""
+OPTIMIZER = '''
+"""Adam, which writes down when its first step begins."""
 import time
 from pathlib import Path
-import torch, tuner
+from tuner.training.optimizers import adam
 
-class Clock(torch.nn.Module):
-    class Config(tuner.Config):
-        width: int = 8
+FIRST = Path(__file__).with_name("first")
 
-    def __init__(self, config, shape):
-        super().__init__()
-        self.rnn = torch.nn.LSTM(shape.inputs, config.width, batch_first=True)
-        self.head = torch.nn.Linear(config.width, shape.outputs)
-        self.first = Path(__file__).with_name("first")
 
-    def forward(self, x_BTF, lengths_B):
-        if self.training and torch.is_grad_enabled() and not self.first.exists():
-            self.first.write_text(str(time.time()))
-        outputs, _ = self.rnn(x_BTF)
-        return self.head(outputs[:, -1])
+class Config(adam.Config):
+    name: str = "clock:adam"
+
+
+def build(config, parameters):
+    optimizer = adam.build(config, parameters)
+    optimizer.register_step_pre_hook(note)
+    return optimizer
+
+
+def note(*step):
+    if not FIRST.exists():
+        FIRST.write_text(str(time.time()))
 '''
 FLOOR = """
 import sys, time, ray
@@ -53,8 +54,10 @@ ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
 def first():
     import torch
     rnn = torch.nn.LSTM(8, 8, batch_first=True)
-    began = time.time()
+    optimizer = torch.optim.Adam(rnn.parameters())
     rnn(torch.zeros(32, 50, 8))[0].sum().backward()
+    began = time.time()
+    optimizer.step()
     return began
 
 open(sys.argv[1], "w").write(str(ray.get(first.remote())))
@@ -74,12 +77,12 @@ def waited(command: list[str], first: Path) -> measure.Run:
 
 def lines(options: argparse.Namespace, folder: Path) -> list[measure.Line]:
     """The wait and its ratio to the least."""
-    (folder / "clock.py").write_text(MODEL, encoding="utf-8")
+    (folder / "clock.py").write_text(OPTIMIZER, encoding="utf-8")
     script = folder / "floor.py"
     script.write_text(FLOOR, encoding="utf-8")
     data, spec, first = folder / "train.parquet", folder / "start.yaml", folder / "first"
     work.write_data(data, 200, work.STEPS)
-    parameters = {"model/name": "clock:Clock", "training/epochs": 1}
+    parameters = {"optimizer/name": "clock:adam", "training/epochs": 1}
     section = {
         "name": "start",
         "task": work.TASK["name"],
