@@ -199,20 +199,40 @@ def test_several_series(tmp_path: Path) -> None:
     assert spec["data"]["calendar"] == ["hour", "weekday"]
 
 
-def test_a_date_in_pieces_is_told_with_the_remedy(tmp_path: Path) -> None:
-    rows = []
-    for i, time in enumerate(hours(1000)):
-        year, month, day, hour = time[:4], time[5:7], time[8:10], time[11:13]
-        rows.append((int(year), int(month), int(day), int(hour), wave(i), "NS"[i // 30 % 2]))
-    names = ["year", "month", "day", "hour", "load", "wind"]
-    spec, told = look(write(tmp_path / "load.csv", names, rows))
+def in_pieces(num: int = 1000) -> list[tuple[Any, ...]]:
+    """Year, month, day and hour, a number and a text."""
+    return [
+        (*map(int, (time[:4], time[5:7], time[8:10], time[11:13])), wave(i), "NS"[i // 30 % 2])
+        for i, time in enumerate(hours(num))
+    ]
+
+
+PIECES = ["year", "month", "day", "hour"]
+
+
+def test_a_date_in_pieces_is_the_time(tmp_path: Path) -> None:
+    spec, told = look(write(tmp_path / "load.csv", [*PIECES, "load", "wind"], in_pieces()))
     assert spec["task"]["name"] == "forecasting"
+    assert spec["data"]["time"] == PIECES
     assert spec["data"]["target"] == ["load"]
-    assert spec["data"]["features"] == ["month", "day", "hour", "load"]
-    assert spec["data"]["known"] == ["month", "day", "hour"]
+    assert spec["data"]["calendar"] == ["hour", "weekday"]
     assert spec["data"]["categories"] == ["wind"]
-    assert "pandas.to_datetime" in told
+    assert not {"known", "features"} & spec["data"].keys()
     assert "year-month-day-hour: hourly, regular" in told
+
+
+def test_dates_in_pieces_of_several_series(tmp_path: Path) -> None:
+    rows = [(town, *row) for town in ("oslo", "rome") for row in in_pieces(300)]
+    names = ["town", *PIECES, "load", "wind"]
+    spec, _ = look(write(tmp_path / "load.csv", names, rows))
+    assert (spec["data"]["id"], spec["data"]["time"]) == ("town", PIECES)
+
+
+def test_a_date_without_its_day_is_none(tmp_path: Path) -> None:
+    rows = [(i, *row[:2], *row[3:]) for i, row in enumerate(in_pieces())]
+    names = ["step", "year", "month", "hour", "load", "wind"]
+    spec, _ = look(write(tmp_path / "load.csv", names, rows))
+    assert spec["data"]["time"] == "step"
 
 
 def test_columns_that_tell_the_target_and_rare_classes(tmp_path: Path) -> None:

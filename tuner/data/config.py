@@ -117,8 +117,9 @@ class DataConfig(Config):
     """Name of a format; by default the one that a file's extension stands for."""
     id: str | None = None
     """Column that tells sequences apart; without it all rows are one series (forecasting)."""
-    time: str | None = None
-    """Column that orders the rows of a sequence, numbers or ISO 8601; by default the file does."""
+    time: str | Annotated[list[str], Field(min_length=1, max_length=5)] | None = None
+    """Column that orders the rows of a sequence, numbers or ISO 8601; or several, read as year,
+    month, day, hour and minute in this order; by default the file orders them."""
     target: str | list[str] | None = None
     """Label column of classification and tagging, number columns of regression, or channels to
     forecast, by default all features."""
@@ -188,7 +189,7 @@ class DataConfig(Config):
 
     @model_validator(mode="after")
     def _names_differ(self) -> DataConfig:
-        for key in ("features", "target", "categories", "calendar", "known", "static"):
+        for key in ("time", "features", "target", "categories", "calendar", "known", "static"):
             names = getattr(self, key)
             if isinstance(names, list) and len(set(names)) < len(names):
                 raise ValueError(f"`data/{key}` must name every column once")

@@ -22,7 +22,8 @@ class Layout:
     format: str | None = None
     """Name of a format; None lets each file's extension choose."""
     id: str | None = None
-    time: str | None = None
+    time: tuple[str, ...] = ()
+    """The column of times, or those that tell one piece by piece; see `dates`."""
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
     target: Literal["class", "number", "tags", "none"] = "class"
@@ -63,7 +64,7 @@ class Layout:
     @property
     def columns(self) -> list[str]:
         """The columns that a file must have, its labels left out."""
-        named = [self.id, self.time, self.text, *(self.features or ()), *self.derived.columns]
+        named = [self.id, *self.time, self.text, *(self.features or ()), *self.derived.columns]
         return [name for name in named if name]
 
     def to_json(self) -> dict[str, Any]:
@@ -73,6 +74,6 @@ class Layout:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
-        keys = ("features", "channels", "targets")
+        keys = ("time", "features", "channels", "targets")
         lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
         return cls(**{**data, **lists, "derived": Derived.from_json(data["derived"])})

@@ -100,7 +100,7 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
     return Layout(
         format=config.format,
         id=config.id or fixed.get("id"),
-        time=config.time,
+        time=_listed(config.time),
         label=(names[0] if names else fixed.get("label")) if is_class else None,
         target=task.target,
         targets=tuple(names or _named(fixed, "target")) if task.target == "number" else (),
@@ -149,6 +149,10 @@ def _tokens(config: DataConfig, task: TaskData) -> str:
             )
         )
     return name
+
+
+def _listed(names: str | list[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def _named(fixed: dict[str, str], key: str) -> list[str]:
@@ -200,7 +204,7 @@ def resolved(
     wanted = {
         "data/text": [layout.text] if layout.text else [],
         "data/id": [layout.id] if layout.id else [],
-        "data/time": [layout.time] if layout.time else [],
+        "data/time": list(layout.time),
         "data/target": [layout.label]
         if layout.label
         else [*layout.targets, *(layout.channels or ())],
@@ -233,7 +237,7 @@ def resolved(
         for name in needed:
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
-    meaning = {layout.id, layout.time, layout.label, layout.group, *layout.targets}
+    meaning = {layout.id, *layout.time, layout.label, layout.group, *layout.targets}
     meaning |= {*layout.derived.columns}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)

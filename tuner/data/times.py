@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as pa
 
-from tuner.data import columns
+from tuner.data import columns, dates
 from tuner.data.config import Moment
 from tuner.data.table import RawTable
 from tuner.errors import Mistake
@@ -54,9 +54,18 @@ class Clock:
         return float(found[0][0])
 
 
-def read(tables: Sequence[RawTable], name: str, mistakes: list[Mistake]) -> Clock | None:
-    """The times of all rows of all files; None, with the mistakes told, if some are none."""
-    found = [columns.to_times(table, name, mistakes) for table in tables]
+def read(tables: Sequence[RawTable], names: Sequence[str], mistakes: list[Mistake]) -> Clock | None:
+    """The times of all rows of all files; None, with the mistakes told, if some are none.
+
+    Args:
+        names: the column of times, or those of `dates.PIECES`.
+    """
+    found = [
+        dates.joined(table, names, mistakes)
+        if len(names) > 1
+        else columns.to_times(table, names[0], mistakes)
+        for table in tables
+    ]
     if any(times is None for times in found):
         return None
     known = [times for times in found if times is not None]
@@ -65,7 +74,7 @@ def read(tables: Sequence[RawTable], name: str, mistakes: list[Mistake]) -> Cloc
         mistakes.append(
             Mistake(
                 code="data/time",
-                rule=f"time column {name!r} must hold numbers in all files, or dates in all",
+                rule=f"time column {names[0]!r} must hold numbers in all files, or dates in all",
                 where=tables[0].name,
                 got="numbers in one file and dates in another",
                 fix="Write all times in one way.",

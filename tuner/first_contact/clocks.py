@@ -1,4 +1,4 @@
-"""When rows were: the time column, its step, and what a forecast takes from both."""
+"""When rows were: the columns of time, its step, and what a forecast takes from both."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.data import columns
-from tuner.data.files import join_some
+from tuner.data import dates, times
 from tuner.first_contact.draft import Draft
 from tuner.first_contact.look import Look
 
@@ -16,7 +15,6 @@ _TIMES = {
     "time", "timestamp", "datetime", "date", "step", "timestep", "time_step", "t", "frame",
     "second", "seconds", "tick", "position", "pos",
 }  # fmt: skip
-_PARTS = ("year", "month", "day", "hour", "minute")
 _DAY = 86_400
 _MOST_AHEAD = 96
 _ROWS_A_STEP = 12
@@ -41,33 +39,31 @@ class Steps:
     """The longest step, where steps differ."""
 
 
-def parts(look: Look) -> list[str]:
-    """The columns that tell a date piece by piece, in the order year, month, day, hour, minute."""
-    if any(c.kind == "date" for c in look.columns.values()):
-        return []
-    by_name = {c.name.lower(): c.name for c in look.columns.values() if c.kind == "number"}
-    found = [by_name[part] for part in _PARTS if part in by_name]
-    return found if "year" in by_name and "month" in by_name else []
-
-
-def time_column(look: Look, wanted: Sequence[str]) -> str | None:
-    """A column of dates, or of numbers that are called a time."""
+def time_columns(look: Look, wanted: Sequence[str]) -> tuple[str, ...]:
+    """A column of dates, those that tell one piece by piece, or numbers that are called a time."""
     free = [c for c in look.columns.values() if c.name not in wanted]
-    dates = [c.name for c in free if c.kind == "date"]
-    named = [name for name in dates if name.lower() in _TIMES]
-    if dates:
-        return (named or dates)[0]
-    numbers = [c for c in free if c.kind == "number" and c.name.lower() in _TIMES]
-    complete = [c.name for c in numbers if (c.code_N >= 0).all()]
-    return complete[0] if complete else None
+    whole = [c.name for c in free if c.kind == "date"]
+    if whole:
+        return (next((name for name in whole if name.lower() in _TIMES), whole[0]),)
+    numbers = {c.name.lower(): c for c in free if c.kind == "number"}
+    pieces = tuple(piece for piece in dates.PIECES if piece in numbers)
+    if len(pieces) > 1 and pieces == dates.PIECES[: len(pieces)]:
+        return tuple(numbers[piece].name for piece in pieces)
+    called = [column for name, column in numbers.items() if name in _TIMES]
+    return tuple(c.name for c in called if (c.code_N >= 0).all())[:1]
 
 
-def steps(look: Look, id: str | None, time: str | None) -> Steps | None:
+def is_dated(look: Look, time: Sequence[str]) -> bool:
+    """Whether times are dates."""
+    return len(time) > 1 or any(look.columns[name].kind == "date" for name in time)
+
+
+def steps(look: Look, id: str | None, time: Sequence[str]) -> Steps | None:
     """How time goes on; None without a time, or where all sequences have one row."""
-    found = _moments(look, time)
-    if found is None:
+    clock = times.read([look.train], time, []) if time else None
+    if clock is None:
         return None
-    moments_N, dated = found
+    moments_N, dated = clock.moments_N.astype(np.float64), clock.kind == "date"
     key_N = look.keys(id)
     order_N = np.argsort(key_N, kind="stable")
     inner_N = np.diff(key_N[order_N]) == 0
@@ -102,23 +98,20 @@ def say_forecast(look: Look, draft: Draft) -> None:
     draft.options, draft.options_why = {"horizon": horizon}, why
     if not draft.targets:
         draft.say("target", _inputs(look, draft), "all numbers; leave out what nobody asks for")
-    if draft.time is not None and found is not None and found.seconds is not None:
+    if found is not None and found.seconds is not None:
         fields = ["month"] if found.monthly else ["weekday", "yearday"]
         fields = ["hour", "weekday"] if not found.monthly and found.seconds < _DAY else fields
         draft.say("calendar", fields, "of the time, known for the horizon, too")
-    free = [c for c in look.columns.values() if c.name not in (draft.id, draft.time)]
+    free = [c for c in look.columns.values() if c.name not in (draft.id, *draft.time)]
     few = [c for c in free if c.kind == "text" and 2 <= c.num_distinct <= 20]
     if few:
         draft.say("categories", [c.name for c in few], "texts as inputs of 0 and 1")
-    read: list[str] = draft.data["features"][0] if "features" in draft.data else []
     usable = [*_inputs(look, draft), *(c.name for c in few)]
     targets = draft.targets or _inputs(look, draft)
     key_N = look.keys(draft.id)
     static = [c.name for c in free if c.name in usable and c.constant_within(key_N)]
     if draft.id is not None and (static := [n for n in static if n not in targets]):
         draft.say("static", static, f"constant within each {draft.id}")
-    if known := [name for name in parts(look) if name in read]:
-        draft.say("known", known, "the date is known for the horizon, too")
 
 
 def _inputs(look: Look, draft: Draft) -> list[str]:
@@ -127,31 +120,11 @@ def _inputs(look: Look, draft: Draft) -> list[str]:
         names: list[str] = draft.data["features"][0]
     else:
         names = [c.name for c in look.columns.values() if c.kind == "number"]
-    names = [n for n in names if n not in (draft.id, draft.time)]
+    names = [n for n in names if n not in (draft.id, *draft.time)]
     if draft.targets:
         return names
     key_N = look.keys(draft.id)
-    varying = [n for n in names if not look.columns[n].constant_within(key_N)]
-    return [n for n in varying if n not in parts(look)]
-
-
-def _moments(look: Look, time: str | None) -> tuple[np.ndarray, bool] | None:
-    """float64 numbers or microseconds of all rows, and whether they are dates."""
-    if time is not None:
-        found = columns.to_times(look.train, time, [])
-        return None if found is None else (found[0].astype(np.float64), found[1] == "date")
-    if not (pieces := parts(look)):
-        return None
-    from tuner.first_contact.profile import numbers
-
-    value = {part: numbers(look.train, name) for part, name in zip(_PARTS, pieces, strict=False)}
-    if any(np.isnan(value_N).any() for value_N in value.values()):
-        return None
-    months_N = (value["year"] - 1970) * 12 + value["month"] - 1
-    days_N = months_N.astype("datetime64[M]").astype("datetime64[D]").astype(np.float64)
-    days_N += value.get("day", 1.0) - 1
-    hours_N = days_N * 24 + value.get("hour", 0.0)
-    return (hours_N * 60 + value.get("minute", 0.0)) * 60e6, True
+    return [n for n in names if not look.columns[n].constant_within(key_N)]
 
 
 def _horizon(found: Steps | None) -> tuple[int, str]:
@@ -176,15 +149,3 @@ def _said(gap: float, seconds: float | None) -> str:
         if seconds >= size:
             return f"every {seconds / size:g} {unit}s"
     return f"every {seconds:g} seconds"
-
-
-def remedy(look: Look) -> str | None:
-    """How a date told piece by piece becomes one column."""
-    if not (pieces := parts(look)):
-        return None
-    frame = ", ".join(f'"{name}"' for name in pieces)
-    return (
-        f"{join_some(pieces)} tell one time in {len(pieces)} columns, and a spec reads one. "
-        "The rows are taken in the order of the file. To have gaps checked and calendar inputs, "
-        f"join them, in pandas: rows['time'] = pandas.to_datetime(rows[[{frame}]])"
-    )

@@ -20,7 +20,7 @@ class Draft:
     """Key of section `data:` → value and comment."""
     override: dict[str, tuple[Any, str]] = field(default_factory=dict)
     id: str | None = None
-    time: str | None = None
+    time: tuple[str, ...] = ()
     text: str | None = None
     targets: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -105,8 +105,7 @@ def _time(look: Look, draft: Draft) -> list[str]:
     found = clocks.steps(look, draft.id, draft.time)
     if found is None or draft.text is not None:
         return []
-    name = draft.time or "-".join(clocks.parts(look))
-    told = f"{name}: {found.said}"
+    told = f"{'-'.join(draft.time)}: {found.said}"
     odd = [
         (found.num_back, "rows go back"),
         (found.num_twice, "repeat the time before"),
@@ -121,7 +120,7 @@ def _shared(look: Look, draft: Draft) -> list[str]:
     if draft.task in ("forecasting", "language_modelling"):
         return []
     names = [draft.text] if draft.text else [c.name for c in look.columns.values()]
-    read = [n for n in names if n not in (draft.id, draft.time, *draft.targets)]
+    read = [n for n in names if n not in (draft.id, *draft.time, *draft.targets)]
     contents = {split: _contents(look, split, draft.id, read) for split in look.tables}
     learned = set(contents["train"])
     told = []

@@ -15,7 +15,7 @@ _FORECAST, _TAGGING = "forecasting", "tagging"
 
 def suspicions(look: Look, draft: Draft) -> dict[str, str]:
     """Column → what is wrong with it as an input."""
-    meaning = {draft.id, draft.time, draft.text, *draft.targets}
+    meaning = {draft.id, *draft.time, draft.text, *draft.targets}
     if draft.text is not None:
         return {}
     found = {}
@@ -28,7 +28,7 @@ def suspicions(look: Look, draft: Draft) -> dict[str, str]:
 def leave_out(look: Look, draft: Draft) -> None:
     """Lists the inputs where some are to be left out, and says what stands in for holes."""
     bad = suspicions(look, draft)
-    meaning = {draft.id, draft.time, draft.text, *draft.targets}
+    meaning = {draft.id, *draft.time, draft.text, *draft.targets}
     if draft.task == _FORECAST:
         meaning -= {*draft.targets}
     numeric = [c.name for c in look.columns.values() if c.kind in ("number", "empty")]
@@ -42,10 +42,8 @@ def leave_out(look: Look, draft: Draft) -> None:
         more = f" and {len(holes) - 3} more" if len(holes) > 3 else ""
         draft.say("missing", "forward", f"{told}{more} are missing; or `mean`, `zero`")
     found = clocks.steps(look, draft.id, draft.time)
-    if draft.time is not None and found is not None and found.num_back:
+    if found is not None and found.num_back:
         draft.say("sort", True, f"{found.num_back:,} rows are earlier than the row before")
-    if (told_parts := clocks.remedy(look)) and draft.task == _FORECAST:
-        draft.notes.append(told_parts)
     for column in look.columns.values():
         if column.strange_date:
             draft.notes.append(
@@ -79,8 +77,6 @@ def _suspicion(look: Look, draft: Draft, column: Column) -> str | None:
         return "counts the rows"
     if column.kind == "number" and (name == "id" or name.endswith("_id")):
         return "an id, no measure"
-    if draft.task == _FORECAST and column.name in clocks.parts(look)[:1]:
-        return "only grows"
     for target in draft.targets:
         code_N = look.columns[target].code_N
         if np.array_equal(_ranked(column.code_N), _ranked(code_N)):

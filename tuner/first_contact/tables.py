@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tuner.data import dates
 from tuner.data.files import join_some
 from tuner.errors import DataError, Mistake
 from tuner.first_contact import clocks, suspects
@@ -36,7 +37,7 @@ def infer(look: Look, wanted: Sequence[str]) -> Draft | str:
         if not wanted and not others:
             return text
         return _of_texts(look, text, list(wanted) or [_only(look, others)])
-    time = clocks.time_column(look, wanted)
+    time = clocks.time_columns(look, wanted)
     id = _id_column(look, time, wanted)
     draft = _of_rows(look, id, time, wanted)
     suspects.leave_out(look, draft)
@@ -75,12 +76,11 @@ def _of_texts(look: Look, text: str, targets: list[str]) -> Draft:
     return draft
 
 
-def _of_rows(look: Look, id: str | None, time: str | None, wanted: Sequence[str]) -> Draft:
+def _of_rows(look: Look, id: str | None, time: tuple[str, ...], wanted: Sequence[str]) -> Draft:
     """Rows that are steps: of labelled sequences, or of series."""
     columns, key_N = look.columns, look.keys(id)
-    dated = time is not None and columns[time].kind == "date"
-    dated = dated or bool(clocks.parts(look))
-    free = [c for c in columns.values() if c.name not in (id, time, *clocks.parts(look))]
+    dated = clocks.is_dated(look, time)
+    free = [c for c in columns.values() if c.name not in (id, *time)]
     constant = [c for c in free if c.kind != "empty" and c.constant_within(key_N)]
     constant = [c for c in constant if c.num_distinct > 1]
     num = len(np.unique(key_N))
@@ -103,13 +103,13 @@ def _of_rows(look: Look, id: str | None, time: str | None, wanted: Sequence[str]
         if varying and (tags := _hinted([c.name for c in varying]) or [c.name for c in varying]):
             return _tagged(look, id, time, columns[_only(look, tags)])
     if any(c.kind == "number" for c in free):
-        if time is None and not clocks.parts(look):
+        if not time:
             raise DataError(_undecided(look, [c.name for c in free]))
         return _series(id, time, [], "rows in the order of time, and numbers")
     raise DataError(_undecided(look, [c.name for c in free]))
 
 
-def _labelled(look: Look, id: str, time: str | None, targets: list[str]) -> Draft:
+def _labelled(look: Look, id: str, time: tuple[str, ...], targets: list[str]) -> Draft:
     column = look.columns[targets[0]]
     # Rows say each value again, so that repetition tells nothing of numbers.
     first_S = np.unique(look.keys(id), return_index=True)[1]
@@ -120,40 +120,41 @@ def _labelled(look: Look, id: str, time: str | None, targets: list[str]) -> Draf
     return _said_columns(draft, id, time, targets)
 
 
-def _tagged(look: Look, id: str, time: str | None, column: Column) -> Draft:
+def _tagged(look: Look, id: str, time: tuple[str, ...], column: Column) -> Draft:
     draft = Draft("tagging", f"{_said(column)}, which changes within each {id}")
     _said_columns(draft, id, time, [column.name])
     tokens = [c for c in look.columns.values() if c.kind == "text" and c not in (column,)]
-    tokens = [c for c in tokens if c.name not in (id, time)]
+    tokens = [c for c in tokens if c.name not in (id, *time)]
     inputs = [c for c in look.columns.values() if c.kind == "number" and c is not column]
-    inputs = [c for c in inputs if c.name not in (id, time) and not c.index]
+    inputs = [c for c in inputs if c.name not in (id, *time) and not c.index]
     if tokens and not inputs:
         draft.text = max(tokens, key=lambda c: c.num_distinct).name
         draft.say("text", draft.text, "one token a row")
     return draft
 
 
-def _series(id: str | None, time: str | None, targets: list[str], why: str) -> Draft:
+def _series(id: str | None, time: tuple[str, ...], targets: list[str], why: str) -> Draft:
     return _said_columns(Draft("forecasting", why), id, time, targets)
 
 
-def _said_columns(draft: Draft, id: str | None, time: str | None, targets: list[str]) -> Draft:
+def _said_columns(draft: Draft, id: str | None, time: tuple[str, ...], targets: list[str]) -> Draft:
     draft.id, draft.time, draft.targets = id, time, targets
     if id is not None:
         draft.say("id", id, "rows with the same one are a sequence")
-    if time is not None:
-        draft.say("time", time)
+    if time:
+        pieces = ", ".join(dates.PIECES[: len(time)]) if len(time) > 1 else ""
+        draft.say("time", list(time) if pieces else time[0], pieces and f"{pieces}, in this order")
     if targets:
         draft.say("target", targets if len(targets) > 1 else targets[0])
     return draft
 
 
-def _id_column(look: Look, time: str | None, wanted: Sequence[str]) -> str | None:
+def _id_column(look: Look, time: tuple[str, ...], wanted: Sequence[str]) -> str | None:
     """The column that tells sequences apart: called so, or needed to tell equal times apart."""
     candidates = [
         c
         for c in look.columns.values()
-        if c.name not in (time, *wanted, *clocks.parts(look))
+        if c.name not in (*time, *wanted)
         and (c.kind == "text" or (c.kind == "number" and c.whole))
         and 2 <= c.num_distinct <= look.num_rows / 2
         and (c.code_N >= 0).all()
@@ -161,14 +162,12 @@ def _id_column(look: Look, time: str | None, wanted: Sequence[str]) -> str | Non
     named = [c for c in candidates if c.name.lower() in _IDS or c.name.lower().endswith("_id")]
     if named:
         return max(named, key=lambda c: c.num_distinct).name
-    if time is not None:
-        code_N = look.columns[time].code_N
-        if len(np.unique(code_N)) == look.num_rows:
+    if time:
+        codes = [look.columns[name].code_N for name in time]
+        if _unique(*codes):
             return None
-        telling = [c for c in candidates if _unique(c.code_N, code_N)]
+        telling = [c for c in candidates if _unique(c.code_N, *codes)]
     else:
-        if clocks.parts(look):
-            return None
         runs = [(c, int((np.diff(c.code_N) != 0).sum()) + 1) for c in candidates]
         telling = [c for c, num in runs if num == c.num_distinct]
         telling = [c for c in telling if c.name.lower() not in _LABELS]
