@@ -28,7 +28,8 @@ def test_padding_does_not_count(name: str, directions: int) -> None:
 
     together_BDH = pooled(pool, h_BTDH, lengths_B)
 
-    assert together_BDH.shape == (3, directions, 4)
+    vectors = getattr(registry.get("poolings", name), "VECTORS", 1)
+    assert together_BDH.shape == (3, directions, 4 * vectors)
     for row, length in enumerate(lengths_B.tolist()):
         alone_BTDH = h_BTDH[row : row + 1, :length]
         alone_BDH = pooled(pool, alone_BTDH, lengths_B[row : row + 1])

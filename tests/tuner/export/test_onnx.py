@@ -45,6 +45,7 @@ def network(**options: object) -> nn.Module:
         {"layers": 2, "directions": 2, "join": "concat", "pooling": "mean", "norm": "layer"},
         {"layers": 2, "directions": 2, "join": "sum", "pooling": "attention", "norm": "batch"},
         {"directions": 2, "join": "mean", "pooling": "max"},
+        {"directions": 2, "join": "sum", "pooling": "last_max_mean"},
         {"directions": 2, "pooling": "dot_attention", "convolution": 3},
         {"pooling": "multihead_attention", "initial_state": "learned"},
         {"layers": 2, "residual": True, "attention_layer": True},

@@ -139,7 +139,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     if _is_tied(config, shape):
         head = TiedHead(config.joined_size, config.embedding, shape.outputs)
     else:
-        head = nn.Linear(config.joined_size, shape.outputs)
+        head = nn.Linear(_pooled_size(config, shape), shape.outputs)
     return Network(
         inputs,
         convolution,
@@ -236,7 +236,7 @@ def _tokens(config: RecurrentConfig, shape: Shape) -> int:
 def _head(config: RecurrentConfig, shape: Shape) -> int:
     joined, units = config.joined_size, config.embedding
     if not _is_tied(config, shape):
-        return (joined + 1) * shape.outputs
+        return (_pooled_size(config, shape) + 1) * shape.outputs
     return shape.outputs + (joined * units if joined != units else 0)
 
 
@@ -245,6 +245,14 @@ def _read_size(config: RecurrentConfig, shape: Shape) -> int:
     if not shape.vocabulary:
         return shape.inputs
     return config.embedding + (config.character_filters if shape.characters else 0)
+
+
+def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
+    """Units that the head reads: of a step, or of all that a pooling makes of the steps."""
+    if shape.per_step:
+        return config.joined_size
+    vectors: int = getattr(registry.get("poolings", config.pooling), "VECTORS", 1)
+    return vectors * config.joined_size
 
 
 def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:

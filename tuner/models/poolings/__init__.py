@@ -3,5 +3,6 @@
 `build(directions, hidden_size, heads)` gives a module that maps (a list of an h_BTH for each
 direction, steps) → a list of a p_BH for each: time goes first, then the directions are joined, so
 that `last` can take each direction at its own end. `heads` are for those that attend with several.
-`num_parameters`, of the same arguments, counts what that module has, without torch.
+`num_parameters`, of the same arguments, counts what that module has, without torch. `VECTORS`, 1 if
+left out, is how many of H units p_BH holds side by side.
 """
