@@ -16,7 +16,6 @@ COLUMNS = {"id": "sentence", "text": "form", "label": "upos"}
 
 _NAMES = ("form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 _SENT_ID = "# sent_id ="
-_MAX_LISTED = 5
 
 
 def read(path: Path, layout: Layout) -> RawTable:
@@ -28,15 +27,10 @@ def read(path: Path, layout: Layout) -> RawTable:
     Raises:
         DataError: not a readable text file in this encoding, no rows, or lines of other columns.
     """
-    import pyarrow as pa
+    from tuner.data.files import read_text
+    from tuner.data.formats._lines import Rows
 
-    from tuner.data.files import read_text, shown
-    from tuner.data.table import RawTable, refuse_no_rows
-    from tuner.errors import DataError, Mistake
-
-    rows: list[list[str | None]] = []
-    numbers: list[int] = []
-    mistakes: list[Mistake] = []
+    rows = Rows(path)
     name, count, inside = "", 0, False
     for number, line in enumerate(read_text(path, layout.encoding).decode().split("\n"), 1):
         if line.startswith("#"):
@@ -48,27 +42,13 @@ def read(path: Path, layout: Layout) -> RawTable:
             continue
         place, *cells = line.rstrip("\r").split("\t")
         if len(cells) != len(_NAMES):
-            if len(mistakes) < _MAX_LISTED:
-                mistakes.append(
-                    Mistake(
-                        code="data/ragged-row",
-                        rule=f"every word must have {len(_NAMES) + 1} columns, apart by tabs",
-                        where=f"{shown(path)} line {number}",
-                        got=f"{len(cells) + 1}: {line.strip()[:60]!r}",
-                        fix="Mend the line, or set `format: conll`.",
-                    )
-                )
+            rule = f"every word must have {len(_NAMES) + 1} columns, apart by tabs"
+            fix = "Mend the line, or set `format: conll`."
+            rows.refuse(number, line, len(cells) + 1, rule=rule, fix=fix)
             continue
         count += not inside
         inside = True
         if place.isdigit():
             known = [None if c == "_" and i > 1 else c for i, c in enumerate(cells)]
-            rows.append([name or f"{path.stem} {count}", *known])
-            numbers.append(number)
-    if mistakes:
-        raise DataError(mistakes)
-    if not rows:
-        raise refuse_no_rows(path)
-    columns = zip(("sentence", *_NAMES), zip(*rows, strict=True), strict=True)
-    table = pa.table({column: pa.array(cells, pa.string()) for column, cells in columns})
-    return RawTable(shown(path), table, lambda row: f"line {numbers[row]}")
+            rows.add(number, [name or f"{path.stem} {count}", *known])
+    return rows.table(["sentence", *_NAMES])
