@@ -11,33 +11,69 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuner.tasks._losses import ClassLossConfig, fading
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def loss(y_BTO: Tensor, transitions: Tensor, tags_BT: Tensor, valid_BT: Tensor) -> Tensor:
+def loss(
+    y_BTO: Tensor,
+    transitions: Tensor,
+    tags_BT: Tensor,
+    valid_BT: Tensor,
+    config: ClassLossConfig,
+) -> Tensor:
     """Negative log-likelihood of the tags, one number for each sequence; 0 without a valid step.
+
+    A sequence of tags is one class among all sequences of its length. So `label_smoothing` spreads
+    its share evenly over all of them, which is the smoothing of each step where transitions are 0,
+    and `focal` passes over sequences that are learned; what is spread is never focal.
 
     Args:
         valid_BT: bool; the valid steps of a sequence come first.
+        config: the plain likelihood by default.
     """
+    total_B = _log_partition(y_BTO, transitions, valid_BT)
+    found_B = lost_B = total_B - _score(y_BTO, transitions, tags_BT, valid_BT)
+    if config.focal:
+        found_B = fading(-lost_B, config.focal) * lost_B
+    if share := config.label_smoothing:
+        spread_B = total_B - _mean_score(y_BTO, transitions, valid_BT)
+        found_B = (1 - share) * found_B + share * spread_B
+    return found_B * valid_BT[:, 0]
+
+
+def _log_partition(y_BTO: Tensor, transitions: Tensor, valid_BT: Tensor) -> Tensor:
+    """Logarithm of the sum over all tag sequences."""
     import torch
 
     between_OO, start_O, end_O = transitions[:-2], transitions[-2], transitions[-1]
-    steps = y_BTO.shape[1]
-    score_B = start_O[tags_BT[:, 0]] + y_BTO[:, 0].gather(1, tags_BT[:, :1]).squeeze(1)
     alpha_BO = start_O + y_BTO[:, 0]
-    for t in range(1, steps):
-        valid_B = valid_BT[:, t]
-        tag_B = tags_BT[:, t]
-        step_B = between_OO[tags_BT[:, t - 1], tag_B] + y_BTO[:, t].gather(1, tag_B[:, None])[:, 0]
-        score_B = score_B + torch.where(valid_B, step_B, torch.zeros_like(step_B))
+    for t in range(1, y_BTO.shape[1]):
         reached_BO = (alpha_BO.unsqueeze(2) + between_OO).logsumexp(dim=1) + y_BTO[:, t]
-        alpha_BO = torch.where(valid_B[:, None], reached_BO, alpha_BO)
+        alpha_BO = torch.where(valid_BT[:, t, None], reached_BO, alpha_BO)
+    return (alpha_BO + end_O).logsumexp(dim=1)
+
+
+def _score(y_BTO: Tensor, transitions: Tensor, tags_BT: Tensor, valid_BT: Tensor) -> Tensor:
+    """Of one tag sequence."""
+    between_OO, start_O, end_O = transitions[:-2], transitions[-2], transitions[-1]
+    said_BT = y_BTO.gather(2, tags_BT.unsqueeze(2)).squeeze(2)
+    step_BT = between_OO[tags_BT[:, :-1], tags_BT[:, 1:]]
     last_B = (valid_BT.sum(dim=1) - 1).clamp(min=0)
-    score_B = score_B + end_O[tags_BT.gather(1, last_B[:, None]).squeeze(1)]
-    total_B = (alpha_BO + end_O).logsumexp(dim=1)
-    return (total_B - score_B) * valid_BT[:, 0]
+    last_B = tags_BT.gather(1, last_B.unsqueeze(1)).squeeze(1)
+    score_B = said_BT.masked_fill(~valid_BT, 0.0).sum(dim=1)
+    score_B = score_B + step_BT.masked_fill(~valid_BT[:, 1:], 0.0).sum(dim=1)
+    return score_B + start_O[tags_BT[:, 0]] + end_O[last_B]
+
+
+def _mean_score(y_BTO: Tensor, transitions: Tensor, valid_BT: Tensor) -> Tensor:
+    """Over all tag sequences: tags of a step, and pairs of neighbours, each come as often."""
+    between_OO, start_O, end_O = transitions[:-2], transitions[-2], transitions[-1]
+    score_B = y_BTO.mean(dim=2).masked_fill(~valid_BT, 0.0).sum(dim=1)
+    num_pairs_B = (valid_BT.sum(dim=1) - 1).clamp(min=0)
+    return score_B + num_pairs_B * between_OO.mean() + start_O.mean() + end_O.mean()
 
 
 def decode(y_BTO: np.ndarray, transitions: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:

@@ -29,10 +29,11 @@ class ClassLossConfig(PartConfig):
     """Section `loss/` of a trial that learns classes; training only."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """Share of each target that is spread over all classes (Szegedy et al. 2016); 0 is off."""
+    """Share of each target that is spread over all classes (Szegedy et al. 2016), with a CRF over
+    all sequences of tags; 0 is off."""
     focal: float = Field(default=0.0, ge=0, le=10)
     """Gamma of the focal loss (Lin et al. 2017), which passes over what is learned already: each
-    term counts (1 - p) ** gamma; 0 is off."""
+    term counts (1 - p) ** gamma, with a CRF each sequence of tags; 0 is off."""
 
 
 def class_losses(
@@ -64,14 +65,20 @@ def class_losses(
 
 
 def _focal(logits_NC: Tensor, targets_N: Tensor, gamma: float, smoothing: float) -> Tensor:
-    import torch
     from torch.nn.functional import log_softmax, nll_loss
 
     logs_NC = log_softmax(logits_NC, dim=-1)
-    # 1 - p by expm1: p itself rounds to 1 long before 1 - p is 0.
-    terms_NC = (-torch.expm1(logs_NC)).clamp_min(_SMALLEST) ** gamma * logs_NC
+    terms_NC = fading(logs_NC, gamma) * logs_NC
     losses_N = nll_loss(terms_NC, targets_N, reduction="none")
     return (1 - smoothing) * losses_N - smoothing * terms_NC.mean(dim=-1)
+
+
+def fading(logs: Tensor, gamma: float) -> Tensor:
+    """(1 - p) ** gamma, by which the focal loss weighs a term of log p."""
+    import torch
+
+    # By expm1: p itself rounds to 1 long before 1 - p is 0.
+    return (-torch.expm1(logs)).clamp_min(_SMALLEST) ** gamma
 
 
 def mixed(loss: Callable[[Tensor], Tensor], batch: Batch) -> Tensor:

@@ -18,7 +18,7 @@ from tuner.tasks import _crf, _spans
 from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
-from tuner.tasks._losses import class_losses
+from tuner.tasks._losses import ClassWeights, class_losses, class_weights
 from tuner.tasks._sequences import SequenceTask
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ over all types together, where tags are spans; else the mean over tags. `accurac
 
 AUGMENTED = frozenset({"values"})
 
+_GIVEN_AS = {"O": "O", "B": "BSIE", "S": "SBIE", "I": "IEBS", "E": "EIBS"}
+"""Mark of a tag as it is learned → those of the tags that it may have been given as, likely ones
+first."""
+
 
 class Config(PartConfig):
     """Options of the task."""
@@ -50,7 +54,13 @@ class Config(PartConfig):
     """How spans are learned: by the tags as given, or with ends and singles marked as well."""
 
 
-InputConfig = SequenceInputs
+class InputConfig(SequenceInputs):
+    """How a sequence becomes an input, and what its tags count."""
+
+    class_weights: ClassWeights = "none"
+    """What a tag counts in the training loss: 1, or more the rarer it is, in inverse proportion to
+    its training steps or to their root; 1 in the mean over the training steps. Under a CRF, which
+    knows whole sequences only, a sequence counts the mean of its tags' weights."""
 
 
 def data(options: Config) -> TaskData:
@@ -59,7 +69,7 @@ def data(options: Config) -> TaskData:
 
 
 def create(
-    options: Config, inputs: SequenceInputs, facts: Facts, losses: LossConfig | None = None
+    options: Config, inputs: InputConfig, facts: Facts, losses: LossConfig | None = None
 ) -> Task:
     """Makes the task for one data set."""
     return Tagging(options, inputs, facts, losses or LossConfig())
@@ -72,7 +82,7 @@ class Tagging(SequenceTask):
     per_step = True
 
     def __init__(
-        self, options: Config, inputs: SequenceInputs, facts: Facts, losses: LossConfig
+        self, options: Config, inputs: InputConfig, facts: Facts, losses: LossConfig
     ) -> None:
         super().__init__(inputs, facts)
         self.losses = losses
@@ -84,6 +94,7 @@ class Tagging(SequenceTask):
             kinds = sorted({_spans.parted(tag)[1] for tag in facts.labels} - {""})
             self.tags = (_spans.OUTSIDE, *(f"{p}-{kind}" for kind in kinds for p in "BIES"))
         self.num_outputs = len(self.tags)
+        self._weights_O = self._tag_weights(inputs.class_weights)
         self._last: tuple[np.ndarray, np.ndarray] | None = None
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
@@ -102,7 +113,7 @@ class Tagging(SequenceTask):
         return int(steps.length_S[rows].sum())
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        return self._loss(outputs, batch, self.losses)
+        return self._loss(outputs, batch, self.losses, self._weights_O)
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
@@ -195,13 +206,47 @@ class Tagging(SequenceTask):
                 ]
         return {name: values for name, values in columns.items() if values or name != "token"}
 
-    def _loss(self, outputs: Outputs, batch: Batch, losses: LossConfig) -> Tensor:
-        """A CRF knows no other loss than its likelihood."""
+    def _loss(
+        self,
+        outputs: Outputs,
+        batch: Batch,
+        losses: LossConfig,
+        weights_O: np.ndarray | None = None,
+    ) -> Tensor:
+        """The sum over steps or, with a CRF, over sequences."""
+        import torch
+
+        counts_BT = batch.weights
+        if weights_O is not None:
+            of_tag_O = torch.from_numpy(weights_O).to(batch.targets.device)
+            counts_BT = counts_BT * of_tag_O[batch.targets]
         if isinstance(outputs, tuple):
             y_BTO, transitions = outputs
-            return _crf.loss(y_BTO, transitions, batch.targets, batch.weights > 0).sum()
-        total: Tensor = (class_losses(outputs, batch.targets, losses) * batch.weights).sum()
+            loss_B = _crf.loss(y_BTO, transitions, batch.targets, batch.weights > 0, losses)
+            counts_B = counts_BT.sum(dim=1) / batch.weights.sum(dim=1).clamp(min=1)
+            counted = loss_B * counts_B
+        else:
+            counted = class_losses(outputs, batch.targets, losses) * counts_BT
+        total: Tensor = counted.sum()
         return total
+
+    def _tag_weights(self, how: ClassWeights) -> np.ndarray | None:
+        """float32: of each tag as it is learned; an end or a single counts what it was given as."""
+        weights_L = class_weights(how, self.facts.statistics.class_counts)
+        if weights_L is None or not self._marks_ends:
+            return weights_L
+        given = {
+            _spans.parted(label): weight
+            for label, weight in zip(self.facts.labels, weights_L, strict=True)
+        }
+        marked = [_spans.parted(tag) for tag in self.tags]
+        return np.array(
+            [
+                next((given[p, kind] for p in _GIVEN_AS[prefix] if (p, kind) in given), 0)
+                for prefix, kind in marked
+            ],
+            dtype=np.float32,
+        )
 
     def _best(
         self, y_BTO: np.ndarray, transitions: np.ndarray | None, lengths_B: np.ndarray

@@ -9,6 +9,7 @@ import torch
 from seqeval.metrics.sequence_labeling import get_entities
 
 from tuner.tasks import _crf, _spans
+from tuner.tasks._losses import ClassLossConfig, class_losses
 
 TAGS = ("O", "B-a", "I-a", "B-b", "I-b", "E-a", "S-a", "S-b", "E-b")
 
@@ -63,12 +64,44 @@ def test_the_crf_weighs_all_paths(chain: tuple[torch.Tensor, torch.Tensor, np.nd
     tags_BT = torch.tensor([[0, 2, 1, 1, 0], [1, 0, 0, 0, 0], [2, 2, 0, 0, 0]])
     valid_BT = torch.arange(5) < torch.from_numpy(lengths)[:, None]
 
-    loss_B = _crf.loss(y_BTO, transitions, tags_BT, valid_BT)
+    loss_B = _crf.loss(y_BTO, transitions, tags_BT, valid_BT, ClassLossConfig())
 
     for b, length in enumerate(lengths):
         scores = torch.stack([score(y_BTO[b], transitions, p) for p in paths(3, int(length))])
         truth = score(y_BTO[b], transitions, tuple(tags_BT[b, :length].tolist()))
         torch.testing.assert_close(loss_B[b], scores.logsumexp(0) - truth)
+
+
+def test_a_smoothed_or_focal_crf_is_that_of_a_class_for_each_path(
+    chain: tuple[torch.Tensor, torch.Tensor, np.ndarray],
+) -> None:
+    y_BTO, transitions, lengths = chain
+    tags_BT = torch.tensor([[0, 2, 1, 1, 0], [1, 0, 0, 0, 0], [2, 2, 0, 0, 0]])
+    valid_BT = torch.arange(5) < torch.from_numpy(lengths)[:, None]
+    for options in ({"label_smoothing": 0.2}, {"focal": 1.5}):
+        config = ClassLossConfig(**options)
+
+        loss_B = _crf.loss(y_BTO, transitions, tags_BT, valid_BT, config)
+
+        for b, length in enumerate(lengths):
+            every = paths(3, int(length))
+            logits = torch.stack([score(y_BTO[b], transitions, path) for path in every])
+            truth = torch.tensor(every.index(tuple(tags_BT[b, :length].tolist())))
+            torch.testing.assert_close(loss_B[b], class_losses(logits, truth, config))
+
+
+def test_without_transitions_a_smoothed_crf_smooths_each_step(
+    chain: tuple[torch.Tensor, torch.Tensor, np.ndarray],
+) -> None:
+    y_BTO, transitions, lengths = chain
+    valid_BT = torch.arange(5) < torch.from_numpy(lengths)[:, None]
+    tags_BT = torch.ones(3, 5, dtype=torch.long)
+    config = ClassLossConfig(label_smoothing=0.3)
+
+    loss_B = _crf.loss(y_BTO, torch.zeros_like(transitions), tags_BT, valid_BT, config)
+
+    expected_B = (class_losses(y_BTO, tags_BT, config) * valid_BT).sum(dim=1)
+    torch.testing.assert_close(loss_B, expected_B)
 
 
 def test_viterbi_finds_the_best_of_all_paths(
@@ -91,6 +124,7 @@ def test_a_sequence_without_steps_adds_nothing_to_the_crf() -> None:
         torch.zeros(5, 3),
         torch.zeros(1, 2, dtype=torch.long),
         torch.zeros(1, 2, dtype=torch.bool),
+        ClassLossConfig(label_smoothing=0.1, focal=2.0),
     )
     loss_B.sum().backward()
     assert loss_B.item() == 0 and y_BTO.grad is not None and not y_BTO.grad.any()

@@ -13,6 +13,7 @@ from tuner.config import TrialConfig, ValuesRefused, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
 from tuner.tasks._base import Task
+from tuner.tasks._losses import ClassLossConfig, class_losses
 from tuner.tasks.tagging import Tagging
 
 DATA = {"train": "train.conll", "test": 0.2}
@@ -92,6 +93,64 @@ def test_a_crf_learns_which_tags_follow_one_another(store: Store, tmp_path: Path
     tags = {tag: number for number, tag in enumerate(fit.task.facts.labels)}
     follows = transitions[:, tags["I-person"]]
     assert follows[tags["B-person"]] > 0 > max(follows[tags["O"]], follows[-2])
+
+
+@pytest.mark.parametrize("crf", [False, True])
+@pytest.mark.parametrize(
+    "values", [{"loss/label_smoothing": 0.1}, {"loss/focal": 2.0}, {"data/class_weights": "sqrt"}]
+)
+def test_each_changes_the_training_loss_and_no_score(
+    store: Store, values: dict[str, Any], crf: bool
+) -> None:
+    plain, other = task_of(store), task_of(store, values)
+    rows = np.arange(len(store.length_S))
+    batch = plain.batch(store, rows).to_torch("cpu")
+    # Learned in part: what is far from learned no focal loss passes over.
+    outputs: Any = random_outputs(plain, rows, store)
+    outputs += 5 * torch.nn.functional.one_hot(batch.targets, plain.num_outputs)
+    if crf:
+        shape = (plain.num_outputs + 2, plain.num_outputs)
+        outputs = outputs, torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    assert not torch.isclose(plain.loss(outputs, batch), other.loss(outputs, batch))
+    assert torch.equal(plain.statistics(outputs, batch), other.statistics(outputs, batch))
+
+
+@pytest.mark.parametrize("scheme", ["given", "bioes"])
+def test_a_rare_tag_counts_more_step_by_step_or_sequence_by_sequence(
+    store: Store, scheme: str
+) -> None:
+    task = task_of(store, {"data/class_weights": "balanced"}, scheme=scheme)
+    plain = task_of(store, scheme=scheme)
+    rows = plain.rows(store, "train", None)
+    batch = task.batch(store, rows).to_torch("cpu")
+    outputs = random_outputs(task, rows, store)
+    assert store.tag_N is not None
+    num = np.bincount(store.tag_N[task._steps(store, "train", None)])
+    weight = num.sum() / (num * len(num))
+    given_BT = torch.zeros_like(batch.targets)
+    for b, row in enumerate(rows):
+        here = slice(store.offset_S[row], store.offset_S[row] + store.length_S[row])
+        given_BT[b, : store.length_S[row]] = torch.from_numpy(store.tag_N[here].astype(np.int64))
+    counts_BT = torch.from_numpy(weight)[given_BT] * batch.weights
+    loss_BT = class_losses(outputs, batch.targets, ClassLossConfig())
+    expected = (loss_BT * counts_BT).sum()
+    torch.testing.assert_close(task.loss(outputs, batch), expected.float())
+    assert counts_BT.sum().item() == pytest.approx(batch.weights.sum().item(), rel=1e-5)
+
+    transitions = torch.zeros(task.num_outputs + 2, task.num_outputs)
+    share_B = counts_BT.sum(1) / batch.weights.sum(1)
+    expected = ((loss_BT * batch.weights).sum(1) * share_B).sum()
+    torch.testing.assert_close(task.loss((outputs, transitions), batch), expected.float())
+
+
+def test_tags_that_begin_with_the_inside_mark_count_when_learned_as_singles(tmp_path: Path) -> None:
+    lines = [f"w{i}\tO\nname{i}\tI-x\n" for i in range(20)]
+    (tmp_path / "train.conll").write_text("\n".join(lines))
+    store = Store.open(made.prepared(tmp_path, {"name": "tagging"}, {"train": "train.conll"}))
+    task = task_of(store, {"data/class_weights": "balanced"}, scheme="bioes")
+    assert task.tags == ("O", "B-x", "I-x", "E-x", "S-x")
+    assert task._weights_O is not None
+    np.testing.assert_allclose(task._weights_O, 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("task", ["classification", "language_modelling"])
