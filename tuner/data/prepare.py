@@ -70,11 +70,14 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     sources = _sources(config, root)
     before = [_stamp(source.path) for source in sources]
     paths = [source.path for source in sources]
-    layout = reading.first_layout(config, task, paths)
+    layout = reading.first_layout(config, task, paths, mistakes)
     rules.check(config, task, layout, mistakes)
     if config.vectors and (mistake := files.refusal(root / config.vectors)):
         mistakes.append(mistake)
     tables = reading.read_all(paths, layout, mistakes)
+    if config.format and layout.format is None:
+        # An extension that stands for nothing is why a format was named at all.
+        mistakes[:] = [mistake for mistake in mistakes if mistake.code != "data/extension"]
     # What can be read is checked, whatever cannot.
     parts = [Part(split=s.split, table=t) for s, t in zip(sources, tables, strict=True) if t]
     found = parts and reading.resolved(layout, task, [p.table for p in parts], mistakes, warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,20 +23,11 @@ def format_of(path: Path, name: str | None) -> ModuleType:
     """The format of a file: the one named, or the one its extension stands for.
 
     Raises:
-        DataError: there is none.
+        DataError: its extension stands for none.
     """
-    known = registry.names("formats")
     if name is not None:
-        try:
-            return registry.get("formats", name)
-        except registry.UnknownPart as unknown:
-            near = f"Did you mean {unknown.nearest!r}? " if unknown.nearest else ""
-            fix = f"{near}Known: {', '.join(known)}."
-            rule = "`data/format` must be a known format"
-            mistake = Mistake(
-                code="data/format", rule=rule, where="data/format", got=repr(name), fix=fix
-            )
-            raise DataError(mistake) from None
+        return registry.get("formats", name)
+    known = registry.names("formats")
     modules = {
         e: registry.get("formats", f) for f in known for e in registry.get("formats", f).EXTENSIONS
     }
@@ -66,29 +58,40 @@ def read_all(
     return tables
 
 
-def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> Layout:
+def first_layout(
+    config: DataConfig, task: TaskData, paths: Sequence[Path], mistakes: list[Mistake]
+) -> Layout:
     """What a spec says of the columns; a format with fixed columns says the rest.
 
+    In place of what is told as a mistake stands what a spec may leave out, so that the rest is
+    checked, too.
+
     Raises:
-        DataError: there is no such format, or several label columns are named.
+        DataError: several label columns are named.
     """
-    fixed = _fixed_columns(config, paths)
+    format = _format(config.format, mistakes)
+    fixed = _fixed_columns(format, paths)
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
     is_class = is_labelled and task.target != "number"
     if is_class and names and len(names) > 1:
+        # Whatever follows would be told of the wrong column.
         raise DataError(
-            Mistake(
-                code="data/target",
-                rule="`data/target` of labelled sequences must be one column",
-                where="data/target",
-                got=join_some(map(repr, names)),
-                fix="Name the column with the label.",
-            )
+            [
+                *mistakes,
+                Mistake(
+                    code="data/target",
+                    rule="`data/target` of labelled sequences must be one column",
+                    where="data/target",
+                    got=join_some(map(repr, names)),
+                    fix="Name the column with the label.",
+                ),
+            ]
         )
-    if config.group and task.kind != "sequence":
-        raise DataError(
+    grouped = task.kind == "sequence"
+    if config.group and not grouped:
+        mistakes.append(
             Mistake(
                 code="data/group",
                 rule="`data/group` must come with whole sequences, not with series cut by time",
@@ -98,15 +101,15 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
             )
         )
     return Layout(
-        format=config.format,
+        format=format,
         id=config.id or fixed.get("id"),
         time=_listed(config.time),
         label=(names[0] if names else fixed.get("label")) if is_class else None,
         target=task.target,
         targets=tuple(names or _named(fixed, "target")) if task.target == "number" else (),
-        group=config.group,
+        group=config.group if grouped else None,
         text=(config.text or fixed.get("text")) if task.kind == "sequence" else None,
-        tokens=_tokens(config, task),
+        tokens=_tokens(config, task, mistakes),
         lowercase=config.lowercase,
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
@@ -120,35 +123,45 @@ def first_layout(config: DataConfig, task: TaskData, paths: Sequence[Path]) -> L
     )
 
 
-def _tokens(config: DataConfig, task: TaskData) -> str:
-    """How texts become tokens.
+def _format(name: str | None, mistakes: list[Mistake]) -> str | None:
+    """The format that a spec names; None without one, or with the mistake told."""
+    if name is None:
+        return None
+    try:
+        registry.get("formats", name)
+    except registry.UnknownPart as unknown:
+        near = f"Did you mean {unknown.nearest!r}? " if unknown.nearest else ""
+        mistakes.append(
+            Mistake(
+                code="data/format",
+                rule="`data/format` must be a known format",
+                where="data/format",
+                got=repr(name),
+                fix=f"{near}Known: {', '.join(registry.names('formats'))}.",
+            )
+        )
+        return None
+    return name
 
-    Raises:
-        DataError: there is no such tokenizer.
-    """
-    name = config.tokens or (GIVEN if task.target == "tags" else "word")
+
+def _tokens(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> str:
+    """How texts become tokens; as by default where a mistake is told."""
+    usual = GIVEN if task.target == "tags" else "word"
+    name = config.tokens or usual
     known = [GIVEN, *registry.names("tokenizers")]
     if name not in known:
-        raise DataError(
-            Mistake(
-                code="data/tokens",
-                rule="`data/tokens` must be a known tokenizer",
-                where="data/tokens",
-                got=repr(name),
-                fix=f"Known: {', '.join(known)}.",
-            )
-        )
-    if task.target == "tags" and name != GIVEN:
-        raise DataError(
-            Mistake(
-                code="data/tokens",
-                rule="`data/tokens` must be `given` where each token has a tag",
-                where="data/tokens",
-                got=repr(name),
-                fix="Write one token per row, with its tag, and leave `tokens` out.",
-            )
-        )
-    return name
+        close = difflib.get_close_matches(name, known, n=1)
+        rule = "`data/tokens` must be a known tokenizer"
+        fix = (f"Did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(known)}."
+    elif task.target == "tags" and name != GIVEN:
+        rule = "`data/tokens` must be `given` where each token has a tag"
+        fix = "Write one token per row, with its tag, and leave `tokens` out."
+    else:
+        return name
+    mistakes.append(
+        Mistake(code="data/tokens", rule=rule, where="data/tokens", got=repr(name), fix=fix)
+    )
+    return usual
 
 
 def _listed(names: str | list[str] | None) -> tuple[str, ...]:
@@ -173,19 +186,15 @@ def _derived(config: DataConfig) -> Derived:
     )
 
 
-def _fixed_columns(config: DataConfig, paths: Sequence[Path]) -> dict[str, str]:
-    """The columns that the first readable file's format names by itself."""
-    if config.format is not None:
-        paths = paths[:1]
+def _fixed_columns(format: str | None, paths: Sequence[Path]) -> dict[str, str]:
+    """The columns that the format of the first file with a known one names by itself."""
     for path in paths:
         try:
-            fixed: dict[str, str] = getattr(format_of(path, config.format), "COLUMNS", {})
+            fixed: dict[str, str] = getattr(format_of(path, format), "COLUMNS", {})
         except DataError:
-            # An unknown extension is told when the file is read; a format named is known or not.
-            if config.format is not None:
-                raise
-        else:
-            return fixed
+            # An unknown extension is told when the file is read.
+            continue
+        return fixed
     return {}
 
 

@@ -187,6 +187,7 @@ CASES = [
     one(0, "no-features", "id, label", text(without(ROWS, 1, 2, 3)), time=None),
     one(0, "missing-id", "line 5", at(5, ",0,1,2,b")),
     one(0, "target", "'x', 'label'", text(ROWS), target=["x", "label"]),
+    one(0, "tokens", "'wrod' | Did you mean 'word'", text(ROWS), tokens="wrod"),
 ]  # fmt: skip
 
 
@@ -218,3 +219,14 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     assert [m.code.removeprefix("data/") for m in refused.value.mistakes] == [
         *("missing", "not-a-number", "infinite", "unsorted", "missing-label")
     ]
+
+
+def test_unknown_names_are_told_with_what_is_wrong_with_the_data(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(at(5, "s01,0,x,2,b"))
+    (tmp_path / "other.data").write_bytes(text(SHORT))
+    section = BY_ID | {"test": "other.data", "format": "cvs", "tokens": "wrod"}
+    with pytest.raises(DataError) as refused:
+        config = DataConfig.model_validate(section)
+        prepare(config, LABELLED, tmp_path, tmp_path / "data", seed=0)
+    codes = [m.code.removeprefix("data/") for m in refused.value.mistakes]
+    assert codes == ["format", "tokens", "not-a-number"], str(refused.value)
