@@ -27,6 +27,7 @@ from tuner.files import write_text
 from tuner.home import SPEC, Home
 from tuner.interruption import Interruption
 from tuner.outcome import State
+from tuner.results.built import built
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
 from tuner.results.tables import to_csv
@@ -176,6 +177,7 @@ class Sweep:
             records,
             baselines=_read(self.folder / _BASELINES, {}),
             finals=_read(self.folder / _FINALS, {}),
+            built=built(self.spec, records, self._card),
         )
 
     def export(self, to: Path, *, trial: int | None = None) -> str:

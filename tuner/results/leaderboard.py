@@ -38,6 +38,8 @@ class Row:
     metrics: Mapping[str, float]
     """All validation metrics at the best epoch."""
     values: Mapping[str, Any]
+    built: Mapping[str, int]
+    """Field of the model → what it was built with, where that was solved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ class Leaderboard:
         *,
         baselines: Mapping[str, Any],
         finals: Mapping[str, Any],
+        built: Mapping[int, Mapping[str, int]],
     ) -> Leaderboard:
         """Ranks what a study holds.
 
@@ -77,13 +80,17 @@ class Leaderboard:
             records: of its trials.
             baselines: split → name → metric → value.
             finals: trial number as text → metric → value on test data.
+            built: trial number → what its network was built with, where that was solved.
         """
         sign = -1 if spec.maximize else 1
         usable = [r for r in records if r.outcome is not None and r.outcome.usable]
         usable.sort(key=lambda r: (sign * r.outcome.value, r.number))  # type: ignore[union-attr, operator]
         ranks = {record.number: rank for rank, record in enumerate(usable, 1)}
         rest = [record for record in records if record.number not in ranks]
-        rows = [_row(r, ranks, finals.get(str(r.number), {}), spec.metric) for r in usable + rest]
+        rows = [
+            _row(r, ranks, finals.get(str(r.number), {}), spec.metric, built.get(r.number, {}))
+            for r in usable + rest
+        ]
         return cls(
             name=spec.name,
             metric=spec.metric,
@@ -102,6 +109,11 @@ class Leaderboard:
     def default(self) -> Row | None:
         """Trial 0, the untuned configuration."""
         return next((row for row in self.rows if row.number == 0), None)
+
+    @property
+    def solved(self) -> list[str]:
+        """Fields of the model that some network was built with unasked."""
+        return sorted({name for row in self.rows for name in row.built})
 
     def counts(self) -> dict[str, int]:
         """Trials per state, in the order of the states."""
@@ -122,6 +134,8 @@ class Leaderboard:
             found[f"validation/{name}"] = [row.metrics.get(name) for row in self.rows]
         for path in paths:
             found[path] = [row.values.get(path) for row in self.rows]
+        for name in self.solved:
+            found[f"built/{name}"] = [row.built.get(name) for row in self.rows]
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -138,7 +152,11 @@ class Leaderboard:
 
 
 def _row(
-    record: TrialRecord, ranks: Mapping[int, int], test: Mapping[str, float], metric: str
+    record: TrialRecord,
+    ranks: Mapping[int, int],
+    test: Mapping[str, float],
+    metric: str,
+    built: Mapping[str, int],
 ) -> Row:
     outcome = record.outcome
     return Row(
@@ -154,6 +172,7 @@ def _row(
         note=outcome.note if outcome else "",
         metrics=outcome.metrics if outcome else {},
         values=record.values,
+        built=built,
     )
 
 

@@ -85,18 +85,20 @@ def to_table(board: Leaderboard, limit: int | None = None) -> Table:
         section, _, field = name.partition("/")
         # `schedule/name` is the schedule.
         table.add_column(section if field == "name" else field, justify="right")
+    for name in board.solved:
+        table.add_column(f"{name}, built", justify="right")
     for row in shown:
-        table.add_row(*_cells(row, has_test, names))
+        table.add_row(*_cells(row, has_test, names, board.solved))
     table.add_section()
     if default is not None and default not in shown:
-        table.add_row(*_cells(default, has_test, names))
+        table.add_row(*_cells(default, has_test, names, board.solved))
     for line in board.baselines:
         test = [_number(line.test)] * has_test
         table.add_row("", line.name, _number(line.validation), *test, "baseline", "", "")
     return table
 
 
-def _cells(row: Row, has_test: bool, names: list[str]) -> list[str]:
+def _cells(row: Row, has_test: bool, names: list[str], solved: list[str]) -> list[str]:
     return [
         str(row.rank or ""),
         f"{row.number} (default)" if row.number == 0 else str(row.number),
@@ -106,6 +108,7 @@ def _cells(row: Row, has_test: bool, names: list[str]) -> list[str]:
         f"{row.best_epoch or ''}/{row.epochs}",
         f"{row.seconds:.1f}",
         *(_text(row.values.get(name)) for name in names),
+        *(_text(row.built.get(name)) for name in solved),
     ]
 
 

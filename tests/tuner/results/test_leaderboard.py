@@ -66,7 +66,9 @@ RECORDS = [
 
 def board(**changes: Any) -> Leaderboard:
     finals = {"2": {"accuracy": 0.88}, "0": {"accuracy": 0.79}}
-    return Leaderboard.of(spec(**changes), RECORDS, baselines=BASELINES, finals=finals)
+    return Leaderboard.of(
+        spec(**changes), RECORDS, baselines=BASELINES, finals=finals, built={2: {"hidden_size": 57}}
+    )
 
 
 def test_a_diverged_trial_never_wins_and_ties_go_to_the_earlier() -> None:
@@ -99,7 +101,7 @@ def test_the_honest_lines_stand_beside_the_trials() -> None:
 
 
 def test_a_sweep_without_usable_trials_has_no_best() -> None:
-    found = Leaderboard.of(spec(), RECORDS[4:6], baselines={}, finals={})
+    found = Leaderboard.of(spec(), RECORDS[4:6], baselines={}, finals={}, built={})
     assert found.best is None and found.default is None
 
 
@@ -126,3 +128,15 @@ def test_the_table_shows_the_best_the_default_and_the_baseline() -> None:
         console.print(tables.to_table(board(), limit=1))
     text = captured.get()
     assert text.index("0.88") < text.index("0 (default)") < text.index("majority class")
+
+
+def test_what_was_solved_is_shown_apart_from_what_was_asked_for() -> None:
+    from rich.console import Console
+
+    found = board()
+    assert found.columns()["built/hidden_size"] == [57, *[None] * 6]
+    assert all("model/hidden_size" not in row.values for row in found.rows)
+    console = Console(width=120, no_color=True)
+    with console.capture() as captured:
+        console.print(tables.to_table(found))
+    assert "hidden_size, built" in captured.get() and " 57 " in captured.get()
