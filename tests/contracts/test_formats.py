@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.layout import Layout
 from tuner.data.prepare import prepare
+from tuner.data.reading import read_all
 from tuner.data.store import Store
-from tuner.errors import DataError
+from tuner.errors import DataError, Mistake
 
 TEXTS = [
     n
@@ -146,6 +148,22 @@ def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
     np.testing.assert_array_equal(store.values_NF, np.concatenate(VALUES).astype(np.float32))
     assert [store.card.labels[i] for i in store.label_S] == LABELS
     assert store.card.features == ("1", "2")
+
+
+@every
+def test_a_format_named_reads_a_file_of_any_extension(name: str, path: Path) -> None:
+    usual = registry.get("formats", name).read(path, LAYOUT).columns
+    other = path.rename(path.with_suffix(".rows"))
+    mistakes: list[Mistake] = []
+    assert read_all([other], LAYOUT, mistakes) == [None]
+    assert [mistake.code for mistake in mistakes] == ["data/extension"]
+
+    (table,) = read_all([other], replace(LAYOUT, format=name), mistakes)
+
+    assert table is not None and len(mistakes) == 1
+    # Some formats name their sequences after the file.
+    names = [n for n in usual.column_names if n not in ("id", "sentence")]
+    assert table.columns.select(names).equals(usual.select(names))
 
 
 @every

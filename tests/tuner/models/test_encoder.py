@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from tuner import registry
 from tuner.models.architectures.recurrent import RecurrentConfig
@@ -23,6 +24,27 @@ def network(shape: Shape | None = None, **options: Any) -> torch.nn.Module:
     config = RecurrentConfig(**({"hidden_size": 5} | options))
     shape = shape or Shape(4, 2, per_step=True)
     return build(config, InitializationConfig(), Dropouts(), shape, seed=1)
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_deep_stack_is_torchs_of_as_many_layers(cell: str, directions: int) -> None:
+    encoder = network(cell=cell, layers=8, directions=directions).encoder
+    theirs = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell](
+        4, 5, num_layers=8, bidirectional=directions == 2, batch_first=True
+    )
+    weights = {
+        name.replace("_l0", f"_l{level}" + "_reverse" * direction): weight
+        for level, layer in enumerate(encoder.layers)
+        for direction, part in enumerate(layer.cells)
+        for name, weight in part.named_parameters()
+    }
+    # As many weights as theirs, or this refuses.
+    theirs.load_state_dict(weights)
+
+    h_D, _ = encoder(X_BTF, Steps(X_BTF, torch.tensor([6, 6, 6])))
+
+    torch.testing.assert_close(torch.cat(h_D, dim=-1), theirs(X_BTF)[0])
 
 
 @pytest.mark.parametrize(("directions", "how"), [(1, "concat"), (2, "concat"), (2, "mean")])
