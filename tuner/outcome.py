@@ -39,6 +39,9 @@ class Outcome:
     """All validation metrics at the best epoch."""
     note: str = ""
     """One line: what its gradients suffered from, if from anything."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What the model costs, whatever it has learned: parameters, bytes, and latency if asked for;
+    empty where none was built."""
 
     def __post_init__(self) -> None:
         assert self.state is not State.RUNNING, "an outcome is an end"

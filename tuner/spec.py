@@ -15,6 +15,7 @@ from tuner.config import TrialConfig
 from tuner.data.config import DataConfig
 from tuner.errors import CommandError, Mistake
 from tuner.search.config import SearchConfig
+from tuner.search.objectives import Constraint, Objective
 from tuner.spec_file import VERSION, ResourcesConfig, TrackingConfig
 
 
@@ -32,9 +33,21 @@ class SweepSpec:
     tracking: TrackingConfig
     metric: str
     maximize: bool
+    others: tuple[Objective, ...] = ()
+    """Objectives beside the metric."""
     root: Path
     """Folder that relative paths start from and the user's own parts are imported from."""
     warnings: list[Mistake] = field(default_factory=list, compare=False)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All of them, the metric that ranks first."""
+        return (Objective(name=self.metric, maximize=self.maximize), *self.others)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Bounds that a winner must keep."""
+        return tuple(map(Constraint.parse, self.search.constraints))
 
     @property
     def max_epochs(self) -> int:
@@ -56,6 +69,7 @@ class SweepSpec:
             "tracking": self.tracking.model_dump(mode="json"),
             "metric": self.metric,
             "maximize": self.maximize,
+            "others": {o.name: o.maximize for o in self.others},
             "root": str(self.root),
         }
 
@@ -87,6 +101,10 @@ class SweepSpec:
             tracking=TrackingConfig.model_validate(data["tracking"]),
             metric=data["metric"],
             maximize=data["maximize"],
+            others=tuple(
+                Objective(name=name, maximize=maximize)
+                for name, maximize in data.get("others", {}).items()
+            ),
             root=Path(data["root"]),
         )
 

@@ -1,16 +1,20 @@
 """The trials of a sweep, ranked on validation data only, beside two honest lines.
 
-A naive baseline and the untuned default (trial 0) show what the search was worth. Test scores are
-shown for the final models, the only ones that were ever scored on the test split.
+A naive baseline and the untuned default (trial 0) show what the search was worth. Those in front
+are ranked by their mean over fresh seeds, once all of them have been trained on these. Test scores
+are shown for final models, the only ones that were ever scored on the test split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.outcome import State
+from tuner.repeats import Repeats
+from tuner.results.interval import Interval
+from tuner.results.ranking import Ranking, rank
 
 if TYPE_CHECKING:
     from tuner.search.records import TrialRecord
@@ -38,8 +42,27 @@ class Row:
     metrics: Mapping[str, float]
     """All validation metrics at the best epoch."""
     values: Mapping[str, Any]
-    built: Mapping[str, int]
+    costs: Mapping[str, float] = field(default_factory=dict)
+    """`parameters`, `bytes` and, where it was asked for, `latency_ms`."""
+    built: Mapping[str, int] = field(default_factory=dict)
     """Field of the model → what it was built with, where that was solved."""
+    violated: tuple[str, ...] = ()
+    """Constraints that it breaks, which keep it from any rank."""
+    pareto: bool = False
+    """Whether no trial beats it in one objective without losing in another; False for all where
+    there is one objective."""
+    seeds: tuple[int, ...] = ()
+    """Fresh seeds that its configuration was trained on again."""
+    interval: Interval | None = None
+    """The metric on validation data over these seeds; None while some are missing, or if one of
+    them gave no usable model."""
+    test_interval: Interval | None = None
+    """The same on test data, for reporting."""
+    unstable: str = ""
+    """One line: which fresh seed gave no usable model, and why; empty if all did."""
+    tie: bool | None = None
+    """Whether nothing tells it from the first in rank: for the first, from any other. None where
+    no seeds can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +85,10 @@ class Leaderboard:
     baselines: tuple[Baseline, ...]
     searched: tuple[str, ...]
     """Parameters that the space lets vary."""
+    objectives: tuple[str, ...] = ()
+    """All objectives, the ranking metric first."""
+    confirmed: bool = False
+    """Whether the first ranks follow means over fresh seeds, not single scores of the search."""
 
     @classmethod
     def of(
@@ -71,7 +98,8 @@ class Leaderboard:
         *,
         baselines: Mapping[str, Any],
         finals: Mapping[str, Any],
-        built: Mapping[int, Mapping[str, int]],
+        built: Mapping[int, Mapping[str, int]] | None = None,
+        repeats: Repeats | None = None,
     ) -> Leaderboard:
         """Ranks what a study holds.
 
@@ -81,29 +109,42 @@ class Leaderboard:
             baselines: split → name → metric → value.
             finals: trial number as text → metric → value on test data.
             built: trial number → what its network was built with, where that was solved.
+            repeats: of its best configurations on fresh seeds.
         """
-        sign = -1 if spec.maximize else 1
-        usable = [r for r in records if r.outcome is not None and r.outcome.usable]
-        usable.sort(key=lambda r: (sign * r.outcome.value, r.number))  # type: ignore[union-attr, operator]
-        ranks = {record.number: rank for rank, record in enumerate(usable, 1)}
-        rest = [record for record in records if record.number not in ranks]
-        rows = [
-            _row(r, ranks, finals.get(str(r.number), {}), spec.metric, built.get(r.number, {}))
-            for r in usable + rest
-        ]
+        repeats = repeats or Repeats()
+        ranking = rank(spec, records, repeats)
+        by_number = {record.number: record for record in records}
+        rest = [number for number in by_number if number not in ranking.order]
         return cls(
             name=spec.name,
             metric=spec.metric,
             maximize=spec.maximize,
-            rows=tuple(rows),
+            rows=tuple(
+                _row(
+                    by_number[n],
+                    ranking,
+                    repeats,
+                    finals.get(str(n), {}),
+                    spec.metric,
+                    (built or {}).get(n, {}),
+                )
+                for n in [*ranking.order, *rest]
+            ),
             baselines=tuple(_baselines(baselines, spec.metric)),
             searched=tuple(p for p, q in spec.space.parameters.items() if q.domain.size != 1),
+            objectives=tuple(objective.name for objective in spec.objectives),
+            confirmed=ranking.confirmed,
         )
 
     @property
     def best(self) -> Row | None:
-        """The first in rank; None while no trial is usable."""
+        """The first in rank; None while no trial is usable, or none keeps the constraints."""
         return self.rows[0] if self.rows and self.rows[0].rank else None
+
+    @property
+    def tied(self) -> tuple[Row, ...]:
+        """The ranked rows that nothing tells from the best, without it."""
+        return tuple(row for row in self.rows if row.tie and row.rank != 1)
 
     @property
     def default(self) -> Row | None:
@@ -125,11 +166,20 @@ class Leaderboard:
         metrics = sorted({name for row in self.rows for name in row.metrics})
         paths = list(dict.fromkeys(path for row in self.rows for path in row.values))
         facts = ["rank", "state", "value", "test", "epochs", "best_epoch", "seconds"]
-        facts += ["reason", "note"]
+        facts += ["reason", "note", "unstable", "tie"]
         found: dict[str, list[Any]] = {"trial": [row.number for row in self.rows]}
         for fact in facts:
             found[fact] = [getattr(row, fact) for row in self.rows]
         found["state"] = [row.state.value for row in self.rows]
+        for prefix in ("", "test_"):
+            intervals = [getattr(row, f"{prefix}interval") for row in self.rows]
+            for end in ("mean", "low", "high"):
+                found[f"{prefix}{end}"] = [i and getattr(i, end) for i in intervals]
+        found["seeds"] = [len(row.seeds) for row in self.rows]
+        found["pareto"] = [row.pareto for row in self.rows]
+        found["violated"] = ["; ".join(row.violated) for row in self.rows]
+        for name in sorted({name for row in self.rows for name in row.costs}):
+            found[name] = [row.costs.get(name) for row in self.rows]
         for name in metrics:
             found[f"validation/{name}"] = [row.metrics.get(name) for row in self.rows]
         for path in paths:
@@ -146,6 +196,8 @@ class Leaderboard:
             "name": self.name,
             "metric": self.metric,
             "direction": "maximize" if self.maximize else "minimize",
+            "objectives": list(self.objectives),
+            "confirmed": self.confirmed,
             "baselines": [vars(baseline) for baseline in self.baselines],
             "trials": rows,
         }
@@ -153,15 +205,19 @@ class Leaderboard:
 
 def _row(
     record: TrialRecord,
-    ranks: Mapping[int, int],
+    ranking: Ranking,
+    repeats: Repeats,
     test: Mapping[str, float],
     metric: str,
     built: Mapping[str, int],
 ) -> Row:
-    outcome = record.outcome
+    number, outcome = record.number, record.outcome
+    mine = repeats.of(number)
+    tests = [repeat.test[metric] for repeat in mine.values() if repeat.test]
+    broken = {seed: r.outcome for seed, r in mine.items() if not r.outcome.usable}
     return Row(
-        number=record.number,
-        rank=ranks.get(record.number),
+        number=number,
+        rank=ranking.order.index(number) + 1 if number in ranking.order else None,
         state=outcome.state if outcome else State.RUNNING,
         value=outcome.value if outcome else None,
         test=test.get(metric),
@@ -172,7 +228,15 @@ def _row(
         note=outcome.note if outcome else "",
         metrics=outcome.metrics if outcome else {},
         values=record.values,
+        costs=outcome.costs if outcome else {},
         built=built,
+        violated=ranking.violated.get(number, ()),
+        pareto=number in ranking.front,
+        seeds=tuple(mine),
+        interval=ranking.intervals.get(number),
+        test_interval=Interval.of(tests) if len(tests) == len(mine) > 1 else None,
+        unstable="; ".join(f"seed {s}: {o.state}, {o.reason}" for s, o in broken.items()),
+        tie=ranking.ties.get(number),
     )
 
 

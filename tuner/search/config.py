@@ -17,6 +17,11 @@ class SearchConfig(Config):
 
     metric: str | None = None
     """The validation metric that ranks trials; the task's own when left out."""
+    objectives: list[str] = Field(default_factory=list)
+    """Several figures to trade off, the ranking metric first, then metrics or costs: `latency_ms`,
+    `parameters`, `bytes`; instead of `metric`."""
+    constraints: list[str] = Field(default_factory=list)
+    """Bounds that a winner must keep, such as `latency_ms <= 5` or `parameters <= 1e6`."""
     direction: Literal["minimize", "maximize"] | None = None
     """Which way is better; the metric's own when left out."""
     sampler: Sampler = "tpe"
@@ -27,6 +32,11 @@ class SearchConfig(Config):
     """Trials to start, the untuned trial 0 included."""
     hours: Annotated[float, Field(gt=0)] | None = None
     """Wall hours after which no trial is started."""
+    confirm: Annotated[int, Field(ge=0)] | None = None
+    """Best trials that are trained again on fresh seeds before the winner is named; left out: 3,
+    or 2, where that takes at most half as many epochs as the search did."""
+    seeds: Annotated[int, Field(ge=2, le=100)] = 3
+    """Fresh seeds for each of them."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides every suggestion, together with the results told."""
     grace: Annotated[int, Field(ge=1)] = 1

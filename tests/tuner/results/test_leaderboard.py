@@ -14,9 +14,11 @@ import pytest
 from search_spaces import Space
 from tuner.data.config import DataConfig
 from tuner.outcome import Outcome, State
+from tuner.repeats import Repeat, Repeats
 from tuner.results import tables
 from tuner.results.leaderboard import Leaderboard
 from tuner.search.config import SearchConfig
+from tuner.search.objectives import Objective
 from tuner.search.records import TrialRecord
 from tuner.spec import SweepSpec
 from tuner.spec_file import ResourcesConfig, TrackingConfig
@@ -27,18 +29,21 @@ BASELINES = {
 }
 
 
-def spec(*, maximize: bool = True) -> SweepSpec:
+def spec(
+    *, maximize: bool = True, others: tuple[str, ...] = (), constraints: tuple[str, ...] = ()
+) -> SweepSpec:
     space = {"parameters": {"model/cell": ["lstm", "gru"], "training/epochs": 5}}
     return SweepSpec(
         name="made",
         task={"name": "classification"},
         data=DataConfig(train="rows.csv"),
         space=Space.parse(space, lambda name: pytest.fail(name)),
-        search=SearchConfig(),
+        search=SearchConfig(constraints=list(constraints)),
         resources=ResourcesConfig(),
         tracking=TrackingConfig(),
         metric="accuracy",
         maximize=maximize,
+        others=tuple(Objective(name=name, maximize=False) for name in others),
         root=Path("."),
     )
 
@@ -140,3 +145,105 @@ def test_what_was_solved_is_shown_apart_from_what_was_asked_for() -> None:
     with console.capture() as captured:
         console.print(tables.to_table(found))
     assert "hidden_size, built" in captured.get() and " 57 " in captured.get()
+
+
+def repeated(seeds: dict[int, list[float | None]]) -> Repeats:
+    """Candidates in this order, on as many seeds as they have scores; None diverged."""
+    count = max(map(len, seeds.values()))
+    made = Repeats(candidates=tuple(seeds), seeds=tuple(range(1, count + 1)))
+    for number, values in seeds.items():
+        for seed, value in enumerate(values, 1):
+            state = State.COMPLETE if value is not None else State.DIVERGED
+            outcome = Outcome(state=state, value=value, reason="" if value else "it blew up")
+            test = {} if value is None else {"accuracy": value - 0.1}
+            made = made.with_repeat(number, seed, Repeat(outcome=outcome, test=test))
+    return made
+
+
+def confirmed(seeds: dict[int, list[float | None]], **changes: Any) -> Leaderboard:
+    repeats = repeated(seeds)
+    return Leaderboard.of(spec(**changes), RECORDS, baselines={}, finals={}, repeats=repeats)
+
+
+def test_the_winner_is_the_best_on_fresh_seeds() -> None:
+    found = confirmed({2: [0.80, 0.81, 0.82], 6: [0.79, 0.79, 0.80], 0: [0.9, 0.91, 0.9]})
+    assert found.confirmed
+    assert [row.number for row in found.rows] == [0, 2, 6, 3, 1, 4, 5]
+    assert [row.rank for row in found.rows[:4]] == [1, 2, 3, 4]
+    best = found.best
+    assert best is not None and best.interval is not None and best.test_interval is not None
+    assert best.interval.values == (0.9, 0.91, 0.9) and best.seeds == (1, 2, 3)
+    assert best.interval.low < best.interval.mean == pytest.approx(0.9033, abs=1e-4)
+    assert best.test_interval.mean == pytest.approx(0.8033, abs=1e-4)
+    assert [row.tie for row in found.rows[:4]] == [False, False, False, None]
+    assert found.tied == ()
+    lowest = confirmed({3: [0.3, 0.31], 0: [0.29, 0.29]}, maximize=False).best
+    assert lowest is not None and lowest.number == 0
+
+
+def test_what_noise_cannot_tell_apart_is_a_tie() -> None:
+    found = confirmed({2: [0.88, 0.90, 0.92], 6: [0.87, 0.90, 0.91], 0: [0.5, 0.51, 0.5]})
+    assert [(row.number, row.tie) for row in found.rows[:3]] == [(2, True), (6, True), (0, False)]
+    assert [row.number for row in found.tied] == [6]
+
+
+def test_a_configuration_that_a_seed_breaks_never_wins() -> None:
+    found = confirmed({2: [0.99, None], 6: [0.8, 0.81], 0: [0.7, 0.71]})
+    assert [row.number for row in found.rows[:4]] == [6, 0, 2, 3]
+    broken = found.rows[2]
+    assert broken.interval is None and broken.tie is None
+    assert broken.unstable == "seed 2: DIVERGED, it blew up"
+
+
+def test_before_all_are_trained_the_search_ranks() -> None:
+    found = confirmed({2: [0.8, 0.8], 0: [0.9]})
+    assert not found.confirmed
+    assert [(row.number, row.rank, row.tie) for row in found.rows[:2]] == [
+        (2, 1, None),
+        (6, 2, None),
+    ]
+    assert found.rows[0].interval is not None and found.rows[2].interval is None
+
+
+def costly(number: int, value: float, parameters: int) -> TrialRecord:
+    outcome = Outcome(
+        state=State.COMPLETE,
+        value=value,
+        best_epoch=1,
+        epochs=1,
+        metrics={"accuracy": value},
+        costs={"parameters": parameters},
+    )
+    return TrialRecord(number=number, values={}, outcome=outcome, rungs={})
+
+
+COSTLY = [costly(0, 0.9, 900), costly(1, 0.8, 100), costly(2, 0.7, 300), costly(3, 0.95, 5000)]
+
+
+def test_the_front_is_marked_and_the_first_objective_ranks() -> None:
+    made = spec(others=("parameters",))
+    found = Leaderboard.of(made, COSTLY, baselines={}, finals={})
+    assert [(row.number, row.pareto) for row in found.rows] == [
+        (3, True),
+        (0, True),
+        (1, True),
+        (2, False),
+    ]
+    assert found.objectives == ("accuracy", "parameters")
+    assert found.columns()["parameters"] == [5000, 900, 100, 300]
+    alone = Leaderboard.of(spec(), COSTLY, baselines={}, finals={})
+    assert not any(row.pareto for row in alone.rows)
+
+
+def test_what_breaks_a_constraint_never_wins() -> None:
+    made = spec(constraints=("parameters <= 1e3", "accuracy >= 0.75"), others=("parameters",))
+    found = Leaderboard.of(made, COSTLY, baselines={}, finals={})
+    assert [(row.number, row.rank, row.violated) for row in found.rows] == [
+        (0, 1, ()),
+        (1, 2, ()),
+        (2, None, ("accuracy >= 0.75",)),
+        (3, None, ("parameters <= 1000",)),
+    ]
+    assert [row.pareto for row in found.rows] == [True, True, False, False]
+    none = Leaderboard.of(spec(constraints=("parameters <= 1",)), COSTLY, baselines={}, finals={})
+    assert none.best is None
