@@ -119,6 +119,16 @@ def _leaderboard(options: argparse.Namespace) -> int:
     return 0
 
 
+def _report(options: argparse.Namespace) -> int:
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.open(options.name, home=options.home)
+    to = options.output or Path(f"{options.name}.html")
+    sweep.report(to)
+    print(to)
+    return 0
+
+
 def _ui(options: argparse.Namespace) -> int:
     from tuner.home import Home
     from tuner.tracking import ui
@@ -266,6 +276,11 @@ def _parser() -> _Parser:
     board.add_argument("name", metavar="NAME")
     board.add_argument("--format", choices=["table", "json", "csv", "parquet"], default="table")
     board.add_argument("--output", type=Path, metavar="FILE", help="write there (parquet: needed)")
+    report = command("report", _report, "one page to send: what was found, and how to repeat it")
+    report.add_argument("name", metavar="NAME")
+    report.add_argument(
+        "--output", type=Path, metavar="FILE", help="write there (default: NAME.html)"
+    )
     ui = command("ui", _ui, "the MLflow UI on this home's runs, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=5000)
     export = command("export", _export, "write the best model, proven equal to the trained one")

@@ -30,7 +30,7 @@ from tuner.outcome import State
 from tuner.results.built import built
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
-from tuner.results.tables import to_csv
+from tuner.results.tables import to_csv, unwritable
 from tuner.spec import SweepSpec, differences
 from tuner.spec_reader import load
 
@@ -163,11 +163,31 @@ class Sweep:
 
     def leaderboard(self) -> Leaderboard:
         """The trials as they stand, ranked on validation data."""
+        return self._board(self._records())
+
+    def report(self, to: Path) -> None:
+        """Writes one page that needs nothing else: what was found, what it cost, how to repeat it.
+
+        Raises:
+            CommandError: the file cannot be written.
+        """
+        from tuner.results import report
+        from tuner.results.report.findings import Findings
+
+        records = self._records()
+        board = self._board(records)
+        found = Findings.of(self.spec, board, records, self._card(), self.folder)
+        try:
+            report.write(to, found)
+        except OSError as error:
+            raise unwritable(to, error) from None
+
+    def _records(self) -> list[TrialRecord]:
         from tuner.search.study import Search
 
         search = Search(*self._search_arguments(), read_only=True)
         try:
-            return self._board(search.records())
+            return search.records()
         finally:
             search.close()
 

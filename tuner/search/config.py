@@ -11,6 +11,10 @@ from tuner.part import Config
 Sampler = Literal["random", "grid", "tpe", "gp", "cmaes", "nsga2", "qmc"]
 Scheduler = Literal["none", "asha", "hyperband", "median"]
 
+FEWEST = 20
+"""Trials with a usable model below which it cannot be said which parameters mattered: two make up
+their best tenth."""
+
 
 class SearchConfig(Config):
     """How a sweep searches: what it optimises, who proposes, who stops, and for how long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from search_spaces import Values
 from tuner.outcome import Outcome
@@ -27,3 +28,5 @@ class TrialRecord:
     """None while the trial is running, or was when its sweep was interrupted."""
     rungs: dict[int, float]
     """Epoch → best value so far, where the scheduler looked."""
+    ended: datetime | None = None
+    """When it ended, if it has."""

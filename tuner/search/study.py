@@ -155,6 +155,7 @@ class Search:
                 values=decode(trial, "values"),
                 outcome=_outcome(trial),
                 rungs=dict(trial.intermediate_values),
+                ended=trial.datetime_complete,
             )
             for trial in self._memory.get_all_trials(self._study_id, deepcopy=False)
             if not _is_duplicate(trial)
