@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tuner import registry
-from tuner.data.ids import FIRST, UNKNOWN
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.texts import END
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.predict import task_of
-from tuner.sampling import Sampling
+from tuner.sampling import Sampling, drawn, joined
 
 
 def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) -> str:
@@ -45,33 +44,19 @@ def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) 
     words = task_of(bundle).words()
     # A new text begins where another one ended.
     given = [END, *_split(prompt.lower() if layout.lowercase else prompt, layout)]
-    drawn = list(_drawn(bundle, words, given, num, sampling, np.random.default_rng(seed)))
-    return prompt + _joined(given[1:], drawn, layout)
 
+    def carry(x_BTK: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
+        return bundle.carry(x_BTK, np.array([x_BTK.shape[1]]), states)
 
-def _drawn(
-    bundle: Bundle,
-    words: Sequence[str],
-    given: Sequence[str],
-    num: int,
-    sampling: Sampling,
-    chance: np.random.Generator,
-) -> Iterator[str]:
-    numbers = {word: number for number, word in enumerate(words, FIRST)}
-    ids = [numbers.get(token, UNKNOWN) for token in given]
-    states = bundle.start(1)
-    for _ in range(num):
-        x_BTK = np.array(ids, dtype=np.int64).reshape(1, -1, 1)
-        outputs_BTV, states = bundle.carry(x_BTK, np.array([len(ids)]), states)
-        outputs_V = outputs_BTV[0, -1]
-        # Neither padding nor "some other token" can be written.
-        outputs_V[:FIRST] = -np.inf
-        ids = [sampling.draw(outputs_V, chance)]
-        yield words[ids[0] - FIRST]
+    chance = np.random.default_rng(seed)
+    found = list(drawn(carry, bundle.start(1), words, given, num, sampling, chance))
+    tokenizer = _tokenizer(layout)
+    before = joined(given[1:], tokenizer)
+    return prompt + joined([*given[1:], *found], tokenizer).removeprefix(before)
 
 
 def _split(text: str, layout: Layout) -> list[str]:
-    name = "whitespace" if layout.tokens == GIVEN else layout.tokens
+    name = _tokenizer(layout)
     pieces = text.split(END)
     tokens: list[str] = []
     for place, piece in enumerate(pieces):
@@ -80,17 +65,5 @@ def _split(text: str, layout: Layout) -> list[str]:
     return tokens
 
 
-def _joined(given: Sequence[str], drawn: Sequence[str], layout: Layout) -> str:
-    """What the drawn tokens add to the text of those given."""
-    part = registry.get("tokenizers", "whitespace" if layout.tokens == GIVEN else layout.tokens)
-
-    def text(tokens: Sequence[str]) -> str:
-        lines: list[list[str]] = [[]]
-        for token in tokens:
-            if token == END:
-                lines.append([])
-            else:
-                lines[-1].append(token)
-        return END.join(part.join(line) for line in lines)
-
-    return text([*given, *drawn]).removeprefix(text(given))
+def _tokenizer(layout: Layout) -> str:
+    return "whitespace" if layout.tokens == GIVEN else layout.tokens

@@ -36,3 +36,13 @@ class SelfAttention(nn.Module):
         )
         found_BTJ = self.write(found_BNTW.transpose(1, 2).flatten(2))
         return list(found_BTJ.chunk(len(h_D), dim=-1))
+
+    def looks(self, h_D: list[Tensor], steps: Steps) -> Tensor:
+        """look_BTT: how much each step looks at each other one, the mean over heads."""
+        h_BTJ = h_D[0] if len(h_D) == 1 else torch.cat(h_D, dim=-1)
+        apart_BT3NW = self.read(h_BTJ).unflatten(-1, (3, self.heads, self.head_size))
+        query_BNTW, key_BNTW, _ = apart_BT3NW.permute(2, 0, 3, 1, 4).unbind(0)
+        score_BNTT = query_BNTW @ key_BNTW.transpose(2, 3) * self.head_size**-0.5
+        unseen_B11T = ~steps.pooled_BT[:, None, None, :]
+        look_BTT: Tensor = score_BNTT.masked_fill(unseen_B11T, float("-inf")).softmax(-1).mean(1)
+        return look_BTT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tuner.data.store import Steps, Store
+    from tuner.plots.exhibits import Exhibit
     from tuner.tasks._balance import Balance
     from tuner.tasks._tables import Table
 
 Split = Literal["train", "validation", "test"]
+
+Run = Callable[["Batch", Any], tuple[Any, Any]]
+"""A final model: a batch of arrays, and the state that it goes on from or None, to its outputs as
+arrays and the state after it."""
 
 Outputs = Any
 """Of a network: y_BO or y_BTO; with a CRF the pair of y_BTO and its transitions. Tensors, or arrays
@@ -206,6 +211,14 @@ class Task(ABC):
     def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
         """What is kept of a final model's scores beside its metrics, by name."""
         return {}
+
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """What a final model does on some rows of a split, to be looked at, by name."""
+        return {}
+
+    def step_names(self, steps: Steps, row: int) -> list[str]:
+        """What the input steps of a row are called; empty where they only have numbers."""
+        return []
 
     @abstractmethod
     def baselines(

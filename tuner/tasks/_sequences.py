@@ -34,6 +34,12 @@ class SequenceTask(Task):
             return np.flatnonzero(store.fold_S == fold)
         return np.flatnonzero((store.split_S == 0) & (store.fold_S != fold))
 
+    def step_names(self, steps: Steps, row: int) -> list[str]:
+        if steps.token_N is None or self.lengths(steps, np.array([row])) is None:
+            return []
+        begin = int(steps.offset_S[row])
+        return [steps.forms[v] for v in steps.token_N[begin : begin + int(steps.length_S[row])]]
+
     def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
         return self.reader.lengths(steps, rows)
 

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
+from tuner.plots.exhibits import Exhibit, Listing
+from tuner.tasks import _exhibits
 from tuner.tasks._balance import Balance, Sampling
-from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
+from tuner.tasks._base import Batch, Facts, Outputs, Run, Split, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
 from tuner.tasks._losses import ClassWeights, class_losses, class_weights, mixed
@@ -142,6 +144,34 @@ class Classification(SequenceTask):
         )
         return {"confusion": table}
 
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """The errors of which the model was surest."""
+        errors = []
+        names = self.facts.labels
+        for chunk in _exhibits.chunks(rows):
+            batch = self.batch(store, chunk)
+            share_BC = _softmax(run(batch, None)[0])
+            guess_B = share_BC.argmax(axis=1)
+            for b in np.flatnonzero(guess_B != batch.targets):
+                true, said = int(batch.targets[b]), int(guess_B[b])
+                shares = (float(share_BC[b, said]), float(share_BC[b, true]))
+                errors.append((shares, int(chunk[b]), names[true], names[said]))
+        errors.sort(key=lambda error: (-error[0][0], error[1]))
+        texts = store.token_N is not None
+        listed = tuple(
+            (
+                store.ids[row],
+                *([_exhibits.shortened(self.step_names(store, row))] * texts),
+                true,
+                said,
+                *(f"{share:.2f}" for share in shares),
+            )
+            for shares, row, true, said in errors[: _exhibits.LISTED]
+        )
+        columns = ("id", *["text"] * texts, "class", "predicted", "probability", "of its class")
+        about = "The errors of which the model was surest."
+        return {"errors": Listing(about=about, columns=columns, rows=listed)} if listed else {}
+
     def baselines(
         self, store: Store, split: Split, fold: int | None
     ) -> dict[str, dict[str, float]]:
@@ -162,8 +192,7 @@ class Classification(SequenceTask):
         self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
         """Label and the probability of each class."""
-        exponents_BC = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        shares_BC = exponents_BC / exponents_BC.sum(axis=1, keepdims=True)
+        shares_BC = _softmax(outputs)
         columns: dict[str, list[Any]] = {
             "id": [steps.ids[row] for row in rows],
             "label": [self.facts.labels[i] for i in outputs.argmax(axis=1)],
@@ -171,3 +200,9 @@ class Classification(SequenceTask):
         for c, label in enumerate(self.facts.labels):
             columns[f"probability {label}"] = shares_BC[:, c].tolist()
         return columns
+
+
+def _softmax(outputs_BC: np.ndarray) -> np.ndarray:
+    exponents_BC = np.exp(outputs_BC - outputs_BC.max(axis=1, keepdims=True))
+    shares_BC: np.ndarray = exponents_BC / exponents_BC.sum(axis=1, keepdims=True)
+    return shares_BC

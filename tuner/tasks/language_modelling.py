@@ -17,9 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from tuner.data.card import SPLITS, TaskData
+from tuner.data.layout import GIVEN
 from tuner.data.texts import END
 from tuner.part import Config as PartConfig
-from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
+from tuner.plots.exhibits import Exhibit, Text
+from tuner.sampling import Sampling, drawn, joined
+from tuner.tasks._base import Batch, Facts, Outputs, Run, Split, Task
 from tuner.tasks._inputs import Reader, SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
 from tuner.tasks._losses import class_losses
@@ -49,6 +52,10 @@ _STREAMS, _STREAM_TOKENS = 32, 512
 
 _BEFORE = 128
 """Tokens that a part reads before its own."""
+
+
+_SAMPLE, _TEMPERATURES = 300, (0.5, 0.8, 1.0)
+"""Tokens of a sample, and how adventurous it is."""
 
 
 class Config(PartConfig):
@@ -179,6 +186,29 @@ class LanguageModelling(Task):
             "bits_per_character": per_letter / math.log(2),
             "accuracy": right / count,
         }
+
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """What the model writes by itself."""
+        tokenizer = "whitespace" if self.facts.tokens == GIVEN else self.facts.tokens
+
+        def carry(x_BTK: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+            shape = x_BTK.shape[:2]
+            nothing = np.zeros(shape, dtype=np.int64)
+            lengths_B = np.full(shape[0], shape[1], dtype=np.int64)
+            batch = Batch(
+                inputs=x_BTK, lengths=lengths_B, targets=nothing, weights=nothing.astype(np.float32)
+            )
+            outputs, after = run(batch, state)
+            return outputs, after
+
+        texts = []
+        for temperature in _TEMPERATURES:
+            sampling = Sampling(temperature=temperature)
+            chance = np.random.default_rng(0)
+            words = drawn(carry, None, self.words(), [END], _SAMPLE, sampling, chance)
+            texts.append(f"— temperature {temperature:g}:\n{joined(list(words), tokenizer)}")
+        about = f"{_SAMPLE} tokens that the model wrote by itself, at each temperature."
+        return {"samples": Text(about=about, text="\n\n".join(texts))}
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
-from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
+from tuner.plots.exhibits import Exhibit, Points
+from tuner.tasks import _exhibits
+from tuner.tasks._base import Batch, Facts, Outputs, Run, Split, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import mixed
 from tuner.tasks._sequences import SequenceTask
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 METRICS = {"rmse": "minimize", "mae": "minimize", "mse": "minimize", "r2": "maximize"}
 """Metric → direction; the first is the default objective: in the target's own units, what the
 default loss minimises, and what the archives of the field compare (Tan et al. 2021)."""
+
+_POINTS, _PICTURES = 1000, 6
+"""Sequences and targets that are drawn."""
 
 AUGMENTED = frozenset({"values", "steps", "rows"})
 
@@ -136,6 +141,24 @@ class Regression(SequenceTask):
             "mse": float((mse_C * self._std_C**2).mean()),
             "r2": float(r2_C.mean()),
         }
+
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """Predictions against truth, in each target's own units."""
+        chunks = list(_exhibits.chunks(_exhibits.spread(rows, _POINTS)))
+        guess_RC = np.concatenate([run(self.batch(store, chunk), None)[0] for chunk in chunks])
+        truth_RC = np.concatenate([self._targets(store, chunk) for chunk in chunks])
+        guess_RC, truth_RC = (each * self._std_C + self._mean_C for each in (guess_RC, truth_RC))
+        found: dict[str, Exhibit] = {}
+        for c, name in enumerate(self.facts.targets[:_PICTURES]):
+            there = np.isfinite(truth_RC[:, c])
+            found[f"predicted-{c + 1}"] = Points(
+                about=f"{name}: predicted against true, {int(there.sum())} sequences.",
+                x_label=f"{name}, true",
+                y_label=f"{name}, predicted",
+                x=tuple(truth_RC[there, c].tolist()),
+                y=tuple(guess_RC[there, c].astype(float).tolist()),
+            )
+        return found
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

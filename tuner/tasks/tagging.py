@@ -14,12 +14,14 @@ import numpy as np
 
 from tuner.data.card import TaskData
 from tuner.part import Config as PartConfig
-from tuner.tasks import _crf, _spans
-from tuner.tasks._base import Batch, Facts, Outputs, Split, Task
+from tuner.plots.exhibits import Exhibit, Listing
+from tuner.tasks import _crf, _exhibits, _spans
+from tuner.tasks._base import Batch, Facts, Outputs, Run, Split, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
 from tuner.tasks._losses import ClassWeights, class_losses, class_weights
 from tuner.tasks._sequences import SequenceTask
+from tuner.tasks._tables import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -158,6 +160,46 @@ class Tagging(SequenceTask):
             "accuracy": float(hits_O.sum() / total),
             "loss": float(loss / total),
         }
+
+    def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
+        counts_3O = np.reshape(statistics[: 3 * self.num_outputs], (3, -1)).astype(int)
+        table = Table(
+            about="Steps by their tag: predicted rightly, with that tag, predicted as that tag.",
+            columns=("right", "there", "predicted"),
+            rows=dict(zip(self.tags, map(tuple, counts_3O.T.tolist()), strict=True)),
+        )
+        return {"tags": table}
+
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """Sequences with errors, each error as the step, its tag and what was predicted."""
+        listed: list[tuple[str, ...]] = []
+        for chunk in _exhibits.chunks(rows):
+            batch = self.batch(store, chunk)
+            outputs = run(batch, None)[0]
+            y_BTO, transitions = outputs if isinstance(outputs, tuple) else (outputs, None)
+            guess_BT = self._best(y_BTO, transitions, batch.lengths)
+            for b, row in enumerate(chunk):
+                wrong = [
+                    (int(t), self.tags[batch.targets[b, t]], self.tags[guess_BT[b, t]])
+                    for t in np.flatnonzero(batch.weights[b])
+                    if batch.targets[b, t] != guess_BT[b, t]
+                ]
+                if wrong and len(listed) < _exhibits.LISTED:
+                    words = self.step_names(store, int(row))
+                    named = [
+                        (words[t] if words else str(t + 1), true, said) for t, true, said in wrong
+                    ]
+                    told = "; ".join(f"{word}: {true} → {said}" for word, true, said in named)
+                    texts = [_exhibits.shortened(words)] if words else []
+                    listed.append((store.ids[int(row)], *texts, told))
+            if len(listed) == _exhibits.LISTED:
+                break
+        texts = ["text"] if store.token_N is not None else []
+        columns = ("id", *texts, "step: its tag → predicted")
+        about = "The first sequences with errors."
+        return (
+            {"errors": Listing(about=about, columns=columns, rows=tuple(listed))} if listed else {}
+        )
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

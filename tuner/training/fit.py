@@ -159,7 +159,7 @@ class Fit:
             last = number == len(batches) - 1
             with nullcontext() if last else self._without_reduction():
                 with self.precision.forward():
-                    outputs, state = self._run(self.model, batch, self._states.get(number))
+                    outputs, state = self.run(self.model, batch, self._states.get(number))
                 loss = self.task.loss(self.precision.full(outputs), batch)
                 # DDP takes the mean over ranks; times their number it is the sum over the batch.
                 objective = loss * (self.ranks.size / count)
@@ -197,7 +197,7 @@ class Fit:
         with torch.no_grad():
             for mine in batches.shares(self.ranks, _EVALUATION_ROWS):
                 batch = batches.take(mine)
-                outputs, state = self._run(self.module, batch, state)
+                outputs, state = self.run(self.module, batch, state)
                 statistics = self.task.statistics(outputs, batch)
                 if not len(mine):
                     statistics = torch.zeros_like(statistics)
@@ -206,7 +206,7 @@ class Fit:
         added: list[float] = self.ranks.add(sums).tolist()
         return added
 
-    def _run(self, model: nn.Module, batch: Batch, state: State | None) -> tuple[Outputs, State]:
+    def run(self, model: nn.Module, batch: Batch, state: State | None) -> tuple[Outputs, State]:
         """The outputs of a batch; of a stream, which goes on from a state, the state after it."""
         if not self.task.window:
             return model(batch.inputs, batch.lengths), []

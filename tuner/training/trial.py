@@ -15,7 +15,7 @@ from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.tasks import _tables as tables
-from tuner.training import checkpoint
+from tuner.training import checkpoint, looks
 from tuner.training.fit import Fit, below
 from tuner.training.gradients import PREFIX, note
 from tuner.training.job import Job
@@ -147,15 +147,17 @@ class Trial:
         return max(1, round(sum(bests) / len(bests)))
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Metrics of the best weights on a split; of the test split the task's tables are kept."""
+        """Metrics of the best weights on a split; of the test split exhibits are kept."""
         (fit,) = self.fits
         best = checkpoint.read(self.folder, BEST)
         if best is not None:
             fit.module.load_state_dict(best.tensors)
         assert split in ("train", "validation", "test")
-        sums = fit.statistics(fit.batches(split))  # type: ignore[arg-type]
+        batches = fit.batches(split)  # type: ignore[arg-type]
+        sums = fit.statistics(batches)
         if split == "test" and self.ranks.rank == 0:
-            tables.write(fit.task.tables(sums), self.folder, split)
+            found = fit.task.tables(sums) | looks.exhibits(fit, batches.rows)
+            tables.write(found, self.folder, split)
         return fit.task.metrics(sums)
 
     def _one(self, index: int, fit: Fit) -> dict[str, float]:

@@ -23,10 +23,15 @@ def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
             self.score = nn.Linear(hidden_size, 1, bias=False)
 
         def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
+            weight_BT = self.weights(h_D, steps)
+            return [(h_BTH * weight_BT.unsqueeze(-1)).sum(dim=1) for h_BTH in h_D]
+
+        def weights(self, h_D: list[Tensor], steps: Steps) -> Tensor:
+            """How much each step counts."""
             h_BTJ = h_D[0] if len(h_D) == 1 else torch.cat(h_D, dim=-1)
             score_BT = self.score(self.project(h_BTJ).tanh()).squeeze(-1)
-            weight_BT = score_BT.masked_fill(~steps.pooled_BT, float("-inf")).softmax(dim=1)
-            return [(h_BTH * weight_BT.unsqueeze(-1)).sum(dim=1) for h_BTH in h_D]
+            weight_BT: Tensor = score_BT.masked_fill(~steps.pooled_BT, float("-inf")).softmax(dim=1)
+            return weight_BT
 
     return Attention()
 

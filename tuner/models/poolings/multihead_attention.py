@@ -28,6 +28,13 @@ def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
             pooled_D: list[Tensor] = self.mean(self.attention(h_D, steps), steps)
             return pooled_D
 
+        def weights(self, h_D: list[Tensor], steps: Steps) -> Tensor:
+            """How much each step counts: the mean over the steps that look at it."""
+            look_BTT = self.attention.looks(h_D, steps)
+            seen_BT1 = steps.pooled_BT.unsqueeze(-1)
+            weight_BT: Tensor = (look_BTT * seen_BT1).sum(dim=1) / seen_BT1.sum(dim=1)
+            return weight_BT
+
     return MultiheadAttention()
 
 

@@ -1,0 +1,66 @@
+"""What every task shows of a final model: kept whole, read back, drawn as sound SVG."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import made
+import pytest
+
+from tuner import registry
+from tuner.plots.style import alone
+from tuner.tasks import _tables as tables
+from tuner.training.rank import Rank
+
+SHOWN = {
+    "classification": {"confusion", "attention"},
+    "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
+    "language_modelling": {"samples"},
+    "regression": {"predicted-1", "predicted-2"},
+    "tagging": {"tags", "errors", "self-attention"},
+}
+VALUES: dict[str, dict[str, Any]] = {
+    "classification": {"model/pooling": "attention"},
+    "tagging": {"model/attention_layer": True},
+}
+
+
+@pytest.fixture(scope="module", params=registry.names("tasks"))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trial's folder after its final model was scored."""
+    place = tmp_path_factory.mktemp(name)
+    data = made.of_task(name, place)
+    values = {"training/epochs": 1, **VALUES.get(name, {})}
+    rank = Rank("cpu", 1)
+    rank.start(made.job_of(name, data, place / "trial", values))
+    rank.epoch()
+    rank.stop()
+    rank.evaluate("test")
+    return place / "trial"
+
+
+def test_something_is_shown(name: str, folder: Path) -> None:
+    found = {path.stem.removeprefix("test-") for path in folder.glob("test-*.json")}
+    assert found >= SHOWN[name]
+
+
+def test_what_is_kept_is_read_back_and_drawn(folder: Path) -> None:
+    tables.draw(folder)
+    for path in tables.kept(folder):
+        exhibit = tables.read(path)
+        assert exhibit.about.endswith(".")
+        assert exhibit.files()["json"] == path.read_text()
+        json.loads(path.read_text(), parse_constant=pytest.fail)
+        if path.with_suffix(".svg").exists():
+            root = ElementTree.fromstring(alone(exhibit.draw()))
+            assert exhibit.about in "".join(root.itertext())
+    assert {path.suffix for path in tables.written(folder)} <= {".json", ".md", ".svg", ".txt"}
+    assert any(path.suffix in (".svg", ".txt") for path in tables.written(folder))

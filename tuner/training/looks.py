@@ -1,0 +1,123 @@
+"""What a final model does on a split, to be looked at: its task's exhibits, and its attention.
+
+B rows   T input steps
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tuner.models.attention import SelfAttention
+from tuner.plots.exhibits import Exhibit, Heat
+from tuner.tasks import _exhibits
+from tuner.tasks._base import Batch, Run
+
+if TYPE_CHECKING:
+    from tuner.training.fit import Fit
+
+_ROWS, _STEPS = 8, 60
+"""Sequences, and their first steps, whose attention is drawn."""
+
+
+def exhibits(fit: Fit, rows: np.ndarray) -> dict[str, Exhibit]:
+    """Of the weights that the fit holds; `rows` are those of the split."""
+    fit.module.eval()
+    run = _run(fit)
+    found = fit.task.exhibits(fit.store, rows, run)
+    if not fit.task.window and len(rows):
+        found |= _attention(fit, _exhibits.spread(rows, _ROWS), run)
+    return found
+
+
+def _run(fit: Fit) -> Run:
+    def run(batch: Batch, state: Any) -> tuple[Any, Any]:
+        with torch.no_grad():
+            outputs, after = fit.run(fit.module, batch.to_torch(fit.ranks.device), state)
+        return _arrays(fit.precision.full(outputs)), after
+
+    return run
+
+
+def _arrays(outputs: Any) -> Any:
+    if isinstance(outputs, tuple):
+        return tuple(map(_arrays, outputs))
+    return outputs.detach().cpu().numpy()
+
+
+def _attention(fit: Fit, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+    """Weights of an attention pooling over the steps of some rows, and the looks of one row's steps
+    at one another."""
+    pooling, inner = (getattr(fit.module, name, None) for name in ("pooling", "attention"))
+    found: dict[str, Exhibit] = {}
+    names = [fit.task.step_names(fit.store, int(row)) for row in rows]
+    with _inputs(pooling) as pooled, _inputs(inner) as looked, torch.no_grad():
+        batch = fit.task.batch(fit.store, rows)
+        run(batch, None)
+        if pooled and hasattr(pooling, "weights"):
+            weight_BT = pooling.weights(*pooled[0])  # type: ignore[union-attr]
+            found["attention"] = _by_row(weight_BT, batch.lengths, names)
+        if looked and isinstance(inner, SelfAttention):
+            found["self-attention"] = _by_step(inner.looks(*looked[0]), batch.lengths, names)
+    return found
+
+
+@contextmanager
+def _inputs(module: nn.Module | None) -> Iterator[list[tuple[Any, ...]]]:
+    """What a module is called with inside the block."""
+    calls: list[tuple[Any, ...]] = []
+    if module is None:
+        yield calls
+        return
+
+    def keep(module: nn.Module, given: tuple[Any, ...]) -> None:
+        calls.append(given)
+
+    handle = module.register_forward_pre_hook(keep)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def _by_row(weight_BT: Tensor, lengths_B: np.ndarray, names: list[list[str]]) -> Heat:
+    num_steps = min(int(lengths_B.max()), _STEPS)
+    weights = weight_BT[:, :num_steps].cpu().numpy()
+    return Heat(
+        about="What each step counts in its sequence, darkest where it counts most.",
+        columns=tuple(str(t + 1) for t in range(num_steps)),
+        rows=tuple(
+            (str(b + 1), tuple(_shares(weights[b], int(length))))
+            for b, length in enumerate(lengths_B)
+        ),
+        marks=tuple(_padded(each, num_steps) for each in names) if any(names) else (),
+    )
+
+
+def _by_step(look_BTT: Tensor, lengths_B: np.ndarray, names: list[list[str]]) -> Heat:
+    """Of the longest row that is shown whole, else of the first."""
+    whole = [b for b, length in enumerate(lengths_B) if length <= _STEPS // 2]
+    b = max(whole, key=lambda b: int(lengths_B[b])) if whole else 0
+    num_steps = min(int(lengths_B[b]), _STEPS // 2)
+    looks = look_BTT[b, :num_steps, :num_steps].cpu().numpy()
+    named = (names[b] if b < len(names) else []) or [str(t + 1) for t in range(num_steps)]
+    return Heat(
+        about="How much each step (a row) looks at each other one (a column).",
+        columns=tuple(named[:num_steps]),
+        rows=tuple((named[t], tuple(_shares(looks[t], num_steps))) for t in range(num_steps)),
+    )
+
+
+def _shares(weights: np.ndarray, length: int) -> list[float | None]:
+    """Shares of the largest; None behind the end."""
+    largest = float(weights[:length].max()) or 1.0
+    return [float(w) / largest if t < length else None for t, w in enumerate(weights)]
+
+
+def _padded(names: list[str], num_steps: int) -> tuple[str, ...]:
+    return tuple([*names, *[""] * num_steps][:num_steps])
