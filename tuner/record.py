@@ -15,9 +15,11 @@ from tuner.config import TrialConfig
 from tuner.context import trial_folder
 from tuner.data.card import DataCard
 from tuner.outcome import Outcome, State, outcome_from_json
-from tuner.results import curve
+from tuner.results import curve, report
+from tuner.results.answer import answer, to_markdown
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Progress, Running
+from tuner.results.report.findings import Findings
 from tuner.search.study import Search
 from tuner.spec import SweepSpec
 from tuner.tasks import _tables as tables
@@ -73,6 +75,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._closed: set[int] = set()
         self._states: Counter[State] = Counter()
         self._best: tuple[int, float] | None = None
+        self._card: DataCard
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its own state, which is never read again."""
@@ -115,6 +118,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             schema=json.dumps({"features": list(card.features), "labels": list(card.labels)}),
             profile=json.dumps({"sequences": card.num_sequences, "steps": card.num_steps}),
         )
+        self._card = card
         self.settle()
 
     def settle(self) -> None:
@@ -146,13 +150,27 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             if row.test is not None:
                 self._tracker.best(_key(row.number), {f"test/{board.metric}": row.test})
         if best is not None:
-            for path in tables.written(self._folder / trial_folder(best.number)):
-                self._tracker.artifact(_key(best.number), path)
-                self._tracker.artifact(SWEEP, path, "best")
+            self._show(best.number)
         self._tracker.best(SWEEP, {_legal(name): value for name, value in figures.items()})
         self._tracker.tags(SWEEP, tags)
         self._tracker.artifact(SWEEP, self._folder / "leaderboard.csv")
+        found = Findings.of(self._spec, board, self._search.records(), self._card, self._folder)
+        report.write(self._folder / report.FILE, found)
+        self._tracker.artifact(SWEEP, self._folder / report.FILE)
+        self._tracker.description(SWEEP, to_markdown(answer(board, found.importances)))
         self._tracker.end(SWEEP, "FINISHED")
+
+    def _show(self, number: int) -> None:
+        """Attaches what is to be looked at of the winner, to its own run and to the sweep's."""
+        key, folder = _key(number), self._folder / trial_folder(number)
+        tables.draw(folder)
+        title = f"{self._spec.name}, trial {number}"
+        norms = curve.draw_norms(folder, curve.read(folder), title)
+        found = [*tables.written(folder), *([norms] if norms else [])]
+        for path in found:
+            self._tracker.artifact(key, path)
+        for path in [*found, folder / curve.PICTURE]:
+            self._tracker.artifact(SWEEP, path, "best")
 
     def abandon(self, status: Status) -> None:
         """Closes every open run of a sweep that stops before its end; resume opens them again."""
@@ -226,10 +244,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         note = {"note.gradients": outcome.note} if outcome.note else {}
         self._tracker.tags(key, {"state": outcome.state.value, "reason": outcome.reason, **note})
         if columns := curve.read(folder):
-            shown_names = [f"validation/{self._spec.metric}", "train/loss"]
-            title = f"{self._spec.name}, trial {number}: {outcome.state}"
-            curve.draw(folder, columns, shown_names, title)
-            self._tracker.artifact(key, folder / curve.PICTURE)
+            title = f"{self._spec.name}, trial {number}: {outcome.state.value.lower()}"
+            self._tracker.artifact(key, curve.draw(folder, columns, self._spec.metric, title))
         if (folder / "error.txt").exists():
             self._tracker.artifact(key, folder / "error.txt")
         self._tracker.end(key, _STATUS[outcome.state])

@@ -1,17 +1,18 @@
-"""Learning curves: one CSV per trial, written as it trains, and its picture."""
+"""Learning curves: one CSV per trial, written as it trains, and its pictures."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-CURVE, PICTURE = "curve.csv", "curve.svg"
+from tuner.plots.exhibits import Line, Lines, stacked
+from tuner.plots.style import alone
 
-_WIDTH, _HEIGHT, _MARGIN = 640, 320, 48
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+CURVE, PICTURE, GRADIENTS = "curve.csv", "curve.svg", "gradients.svg"
+
+_NORMS = ("total", "largest")
 
 
 def append(folder: Path, epoch: int, values: Mapping[str, float]) -> None:
@@ -48,47 +49,38 @@ def read(folder: Path) -> dict[str, list[float]]:
     return {name: [row[i] for row in ordered] for i, name in enumerate(names)}
 
 
-def draw(
-    folder: Path, columns: Mapping[str, Sequence[float]], names: Sequence[str], title: str
-) -> Path:
-    """Draws some columns over the epochs, each scaled to its own range, which the legend names.
+def draw(folder: Path, columns: Mapping[str, Sequence[float]], metric: str, title: str) -> Path:
+    """Draws a trial's scores and losses over its epochs, as SVG beside the curve."""
+    score = f"validation/{metric}"
+    losses = [name for name in ("train/loss", "validation/loss") if name != score]
+    pictures = [_lines(columns, [score], metric), _lines(columns, losses, "loss")]
+    (folder / PICTURE).write_text(alone(stacked(title, pictures)), encoding="utf-8")
+    return folder / PICTURE
 
-    Returns:
-        The picture, an SVG beside the curve.
-    """
-    epochs = columns["epoch"]
-    span = max(epochs[-1] - epochs[0], 1)
-    inner_width, inner_height = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
-        f'<text x="{_MARGIN}" y="20" font-size="14">{escape(title)}</text>',
-        f'<rect x="{_MARGIN}" y="{_MARGIN}" width="{inner_width}" height="{inner_height}" '
-        'fill="none" stroke="#999"/>',
-        f'<text x="{_MARGIN}" y="{_HEIGHT - 28}">epoch {epochs[0]:g}</text>',
-        f'<text x="{_WIDTH - _MARGIN}" y="{_HEIGHT - 28}" text-anchor="end">{epochs[-1]:g}</text>',
-    ]
-    for index, (name, colour) in enumerate(zip(names, _COLOURS, strict=False)):
-        points = [(e, v) for e, v in zip(epochs, columns[name], strict=True) if math.isfinite(v)]
-        if not points:
-            continue
-        low, high = min(v for _, v in points), max(v for _, v in points)
-        height = (high - low) or 1.0
-        line = " ".join(
-            f"{_MARGIN + (e - epochs[0]) / span * inner_width:.1f},"
-            f"{_MARGIN + (high - v) / height * inner_height:.1f}"
-            for e, v in points
-        )
-        x = _MARGIN + index * inner_width // max(len(names), 1)
-        parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{x}" y="{_HEIGHT - 8}" fill="{colour}">'
-            f"{escape(name)} {low:.4g} … {high:.4g}</text>"
-        )
-        if len(points) == 1:
-            x0, y0 = line.split(",")
-            parts.append(f'<circle cx="{x0}" cy="{y0}" r="3" fill="{colour}"/>')
-    path = folder / PICTURE
-    path.write_text("\n".join([*parts, "</svg>"]) + "\n", encoding="utf-8")
-    return path
+
+def draw_norms(folder: Path, columns: Mapping[str, Sequence[float]], title: str) -> Path | None:
+    """Draws the norms of a trial's gradient; nothing where they were not told."""
+    picture = _lines(columns, norms(columns), "norm of the gradient")
+    if picture is None:
+        return None
+    (folder / GRADIENTS).write_text(alone(stacked(title, [picture])), encoding="utf-8")
+    return folder / GRADIENTS
+
+
+def norms(columns: Iterable[str]) -> list[str]:
+    """Columns that tell of the whole gradient, not of one layer's."""
+    return [name for name in columns if name.rpartition("/")[2] in _NORMS and "grad_norm" in name]
+
+
+def _lines(
+    columns: Mapping[str, Sequence[float]], names: Sequence[str], label: str
+) -> Lines | None:
+    epochs = tuple(columns["epoch"])
+    lines = tuple(
+        Line(name=name, x=epochs, y=tuple(v if math.isfinite(v) else None for v in columns[name]))
+        for name in names
+        if name in columns
+    )
+    if not lines:
+        return None
+    return Lines(about=f"{label} over epochs", x_label="epoch", y_label=label, lines=lines)

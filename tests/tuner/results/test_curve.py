@@ -27,10 +27,29 @@ def test_nothing_reported_is_nothing_read(tmp_path: Path) -> None:
     assert curve.read(tmp_path) == {}
 
 
-def test_the_picture_is_svg_with_one_line_per_name(tmp_path: Path) -> None:
-    columns = {"epoch": [1.0, 2.0, 3.0], "a": [1.0, float("nan"), 3.0], "b": [2.0, 2.0, 2.0]}
-    path = curve.draw(tmp_path, columns, ["a", "b"], "trial <7>")
+COLUMNS = {
+    "epoch": [1.0, 2.0, 3.0, 4.0],
+    "validation/a": [1.0, 3.0, float("nan"), 3.0],
+    "train/loss": [2.0] * 4,
+    "train/grad_norm/total": [4.0, 3.0, 2.0, 1.0],
+    "train/grad_norm/head": [1.0] * 4,
+}
+
+
+def lines(path: Path, title: str) -> list[int]:
+    """Points of each line of a picture, its key's and its dots left out."""
     root = ElementTree.parse(path).getroot()
-    lines = root.findall("{http://www.w3.org/2000/svg}polyline")
-    assert [len(line.get("points", "").split()) for line in lines] == [2, 3]
-    assert "trial <7>" in "".join(root.itertext())
+    assert title in "".join(root.itertext())
+    paths = root.iter("{http://www.w3.org/2000/svg}path")
+    return [d.count("L") + 1 for path in paths if "L" in (d := path.get("d", ""))]
+
+
+def test_scores_and_losses_are_drawn_broken_where_there_is_no_value(tmp_path: Path) -> None:
+    path = curve.draw(tmp_path, COLUMNS, "a", "trial <7>")
+    assert lines(path, "trial <7>") == [2, 4]
+
+
+def test_norms_of_the_whole_gradient_are_drawn(tmp_path: Path) -> None:
+    path = curve.draw_norms(tmp_path, COLUMNS, "trial <7>")
+    assert path is not None and lines(path, "trial <7>") == [4]
+    assert curve.draw_norms(tmp_path, {"epoch": [1.0]}, "none") is None
