@@ -26,6 +26,8 @@ class Fact:
 def answer(board: Leaderboard, importances: Mapping[str, float]) -> list[Fact]:
     """Winner, honest lines, what mattered, what it cost; plain text."""
     facts = [_winner(board)]
+    if (seeds := _seeds(board)) is not None:
+        facts.append(seeds)
     facts += [
         Fact(f"Naive baseline: {b.name}", number(b.validation), _tested("", b.test))
         for b in board.baselines
@@ -74,6 +76,23 @@ def _winner(board: Leaderboard) -> Fact:
     if best.best_epoch is not None:
         text += f" at epoch {best.best_epoch} of {best.epochs}"
     return Fact("Winner", number(best.value), _tested(text, best.test))
+
+
+def _seeds(board: Leaderboard) -> Fact | None:
+    """What the winner reaches on fresh seeds, and whether that tells it from others."""
+    best = board.best
+    if best is None or best.interval is None:
+        return None
+    mean = best.interval
+    text = (
+        f"mean of {len(mean.values)} fresh seeds, 95 % interval {number(mean.low)} … "
+        f"{number(mean.high)}"
+    )
+    if (test := best.test_interval) is not None:
+        text += f"; on test data {number(test.mean)} ({number(test.low)} … {number(test.high)})"
+    if board.tied:
+        text += f". A tie with trial {', '.join(str(row.number) for row in board.tied)}"
+    return Fact("On fresh seeds", number(mean.mean), text)
 
 
 def _default(board: Leaderboard, default: Row) -> Fact:

@@ -18,9 +18,9 @@ from tuner.data.card import TaskData
 from tuner.data.seasons import season
 from tuner.models.shape import Shape
 from tuner.part import Config as PartConfig
-from tuner.plots.exhibits import Exhibit, Line, Lines
-from tuner.tasks import _exhibits
+from tuner.plots.exhibits import Exhibit
 from tuner.tasks._base import Batch, Facts, Outputs, Run, Split, Task, scaled
+from tuner.tasks._forecast_exhibits import ForecastExhibits
 from tuner.tasks._forecast_scores import METRICS, UNITS, Scores
 from tuner.tasks._windows import Windows, per_channel, series_of
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from tuner.data.store import Steps, Store
 
 _BASELINE_CHUNK = 4096
-
-_PICTURES, _WINDOWS = 4, 512
-"""Forecasts that are drawn, and windows over which errors are averaged by step."""
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 
@@ -189,7 +186,7 @@ class Forecasting(Task):
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
         inputs, shift, scale = self._windows.cut(steps, rows)
-        future_BHC, weights_BHC = self._future(steps, rows)
+        future_BHC, weights_BHC = self.future(steps, rows)
         if self.shared:
             future_BHC, weights_BHC = per_channel(future_BHC), per_channel(weights_BHC)
         return Batch(
@@ -204,7 +201,7 @@ class Forecasting(Task):
     def count(self, steps: Steps, rows: np.ndarray) -> int:
         if steps.observed_NF is None:
             return len(rows) * self.horizon * len(self.targets)
-        return int(self._future(steps, rows)[1].sum())
+        return int(self.future(steps, rows)[1].sum())
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         forecast = self._forecast(outputs, batch)
@@ -241,20 +238,8 @@ class Forecasting(Task):
         return self._scores.metrics(statistics)
 
     def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
-        """Forecasts against the truth, of the last window of each series and one in the middle; and
-        how the error grows with the steps ahead."""
-        found: dict[str, Exhibit] = {}
-        series_R = series_of(store, rows)
-        lasts = [int(rows[series_R == s][-1]) for s in np.unique(series_R)[:_PICTURES]]
-        middles = [int(rows[series_R == s][(series_R == s).sum() // 2]) for s in series_R[:1]]
-        chosen = np.array(list(dict.fromkeys([*lasts, *middles])), dtype=np.int64)
-        forecasts = self._in_units(store, chosen, run)
-        pictures = [(w, c) for c in range(len(self.targets)) for w in range(len(chosen))]
-        for number, (w, c) in enumerate(pictures[:_PICTURES], 1):
-            row = int(chosen[w])
-            found[f"forecast-{number}"] = self._picture(store, row, c, forecasts[w, :, c])
-        found["error-ahead"] = self._error_ahead(store, _exhibits.spread(rows, _WINDOWS), run)
-        return found
+        """Forecasts against the truth, and how the error grows with the steps ahead."""
+        return ForecastExhibits(self, store, run).all(rows)
 
     def baselines(
         self, store: Store, split: Split, fold: int | None
@@ -298,72 +283,7 @@ class Forecasting(Task):
                     columns[f"{name} {level:g}"] = forecast_BHCQ[:, :, c, q].ravel().tolist()
         return columns
 
-    def _in_units(self, steps: Steps, rows: np.ndarray, run: Run) -> np.ndarray:
-        """Forecasts in the data's own units, BHCQ, with one level where there are no quantiles."""
-        batch = self.batch(steps, rows)
-        told = self.decode(steps, rows, run(batch, None)[0], batch)
-        shape = len(rows), self.horizon
-        levels = [f" {level:g}" if level != 0.5 else "" for level in self.quantiles] or [""]
-        names = [self.facts.features[channel] for channel in self.targets]
-        columns = [[np.reshape(told[name + level], shape) for level in levels] for name in names]
-        return np.array(columns, dtype=np.float64).transpose(2, 3, 0, 1)
-
-    def _picture(self, steps: Steps, row: int, c: int, forecast_HQ: np.ndarray) -> Lines:
-        """One window of one channel: the past, the truth and the forecast."""
-        channel = int(self.targets[c])
-        (s,) = series_of(steps, np.array([row]))
-        back = min(max(2 * self.horizon, 24), row - int(steps.offset_S[s]))
-        values_N = steps.values_NF[row - back : row + self.horizon, channel]
-        seen = np.isfinite(values_N)
-        if steps.observed_NF is not None:
-            seen &= steps.observed_NF[row - back : row + self.horizon, channel].astype(bool)
-        truth = tuple(float(v) if there else None for v, there in zip(values_N, seen, strict=True))
-        median = self.quantiles.index(0.5) if self.quantiles else 0
-        ahead = tuple(float(h) for h in range(1, self.horizon + 1))
-        band = {"low": forecast_HQ[:, 0], "high": forecast_HQ[:, -1]} if self.quantiles else {}
-        line = Line(
-            name="forecast",
-            x=ahead,
-            y=tuple(forecast_HQ[:, median].tolist()),
-            **{end: tuple(values.tolist()) for end, values in band.items()},
-        )
-        past = tuple(float(t) for t in range(1 - back, self.horizon + 1))
-        name = self.facts.features[channel]
-        levels = (
-            f", and its quantiles {self.quantiles[0]:g} to {self.quantiles[-1]:g}" if band else ""
-        )
-        return Lines(
-            about=f"{name} of {steps.ids[int(s)]}: forecast and truth{levels}.",
-            x_label="steps ahead",
-            y_label=name,
-            lines=(line, Line(name="truth", x=past, y=truth)),
-        )
-
-    def _error_ahead(self, steps: Steps, rows: np.ndarray, run: Run) -> Lines:
-        """Mean absolute error of each step ahead, in deviations of the training rows."""
-        sums_HC, counts_HC = np.zeros((2, self.horizon, len(self.targets)))
-        statistics = self.facts.statistics
-        mean_C, std_C = (np.asarray(a)[self.targets] for a in (statistics.mean, statistics.std))
-        median = self.quantiles.index(0.5) if self.quantiles else 0
-        for chunk in _exhibits.chunks(rows):
-            forecast_BHC = (self._in_units(steps, chunk, run)[..., median] - mean_C) / std_C
-            future_BHC, weights_BHC = self._future(steps, chunk)
-            sums_HC += (np.abs(forecast_BHC - future_BHC) * weights_BHC).sum(axis=0)
-            counts_HC += weights_BHC.sum(axis=0)
-        error_HC = sums_HC / np.maximum(counts_HC, 1)
-        names = [self.facts.features[channel] for channel in self.targets]
-        ahead = tuple(float(h) for h in range(1, self.horizon + 1))
-        return Lines(
-            about="Mean absolute error by step ahead, in deviations of the training rows.",
-            x_label="steps ahead",
-            y_label="error",
-            lines=tuple(
-                Line(name=name, x=ahead, y=tuple(error_HC[:, c].tolist()))
-                for c, name in enumerate(names[:_PICTURES])
-            ),
-        )
-
-    def _future(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def future(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scaled targets with zeros where missing, and their weights."""
         # On raw input the future lies beyond the file: there is nothing to compare with.
         index_BH = rows[:, None] + np.arange(self.horizon)
@@ -395,7 +315,7 @@ class Forecasting(Task):
         units = self._scores.units(None)
         for start in range(0, len(rows), _BASELINE_CHUNK):
             chunk = rows[start : start + _BASELINE_CHUNK]
-            future, weights = (a.astype(np.float64) for a in self._future(store, chunk))
+            future, weights = (a.astype(np.float64) for a in self.future(store, chunk))
             first_B = store.offset_S[series_of(store, chunk)]
             index_BH = np.maximum(chunk[:, None] + back_H, first_B[:, None])
             guess = np.nan_to_num(self._scaled(store.values_NF[index_BH])[:, :, self.targets])

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuner.plots.markup import Markup, joined, shown, tag
-from tuner.results.leaderboard import Row
+from tuner.plots.markup import Markup, joined, number, shown, tag
+from tuner.results.leaderboard import Leaderboard, Row
 from tuner.results.report.findings import Findings
 
 _SHOWN, _MOST = 20, 1000
 """Rows at first sight, and at all."""
 
+Column = Callable[[Row], Markup]
+
 
 def section(found: Findings) -> Markup | None:
-    """All trials, the best first, with every parameter in which they differ."""
+    """All trials, the best first, with every parameter in which they may differ."""
     board = found.board
     if not board.rows:
         return tag("p", "No trial has started.", class_="note")
     rows = board.rows[:_MOST]
-    paths = [p.path for p in found.spec.space.parameters.values() if p.path in board.searched]
-    has_test = any(row.test is not None for row in rows)
-    heads = ["rank", "trial", board.metric, *(["test"] * has_test), "state", "epochs", "seconds"]
-    left = {"state", *_texts(rows, paths)}
-    head = tag(
-        "tr",
-        *(
-            tag("th", name, scope="col", data_sort="", class_="text" if name in left else None)
-            for name in [*heads, *paths]
-        ),
+    columns = _facts(board) | _parameters(found)
+    texts = {name for name, column in columns.items() if 'class="text"' in column(rows[0])}
+    heads = (
+        tag("th", name, scope="col", data_sort="", class_="text" if name in texts else None)
+        for name in columns
     )
-    body = [_row(found, place, row, paths, has_test, left) for place, row in enumerate(rows)]
     table = tag(
         "table",
         tag("caption", f"{len(rows)} trials", class_="note"),
-        tag("thead", head),
-        tag("tbody", *body, data_fold=_SHOWN),
+        tag("thead", tag("tr", *heads)),
+        tag(
+            "tbody",
+            *(_row(found, place, row, columns) for place, row in enumerate(rows)),
+            data_fold=_SHOWN,
+        ),
         id="board",
     )
     more = f"Show all {len(rows)}"
@@ -50,34 +51,59 @@ def section(found: Findings) -> Markup | None:
     )
 
 
-def _row(
-    found: Findings, place: int, row: Row, paths: list[str], has_test: bool, left: set[str]
-) -> Markup:
-    cells = [
-        _cell(row.rank),
-        _cell(row.number, f"{row.number} (default)" if row.number == 0 else None),
-        _cell(row.value),
-        *([_cell(row.test)] * has_test),
-        tag("td", row.state.value.lower(), class_="text", title=row.reason or None),
-        _cell(row.epochs),
-        _cell(row.seconds, f"{row.seconds:.1f}"),
-        *(_cell(row.values.get(path), text=path in left) for path in paths),
-    ]
+def _facts(board: Leaderboard) -> dict[str, Column]:
+    """What is told of each trial; columns that would be empty are left out."""
+    found: dict[str, Column] = {
+        "rank": lambda row: _cell(row.rank),
+        "trial": lambda row: _cell(row.number, f"{row.number} (default)" * (not row.number)),
+        board.metric: lambda row: _cell(row.value),
+    }
+    if any(row.interval is not None for row in board.rows):
+        found["mean of seeds"] = _mean
+    if any(row.test is not None for row in board.rows):
+        found["test"] = lambda row: _cell(row.test)
+    for name in board.objectives[1:]:
+        found[name] = lambda row, name=name: _cell(row.costs.get(name, row.metrics.get(name)))  # type: ignore[misc]
+    if any(row.violated for row in board.rows):
+        found["breaks"] = lambda row: _cell("; ".join(row.violated), text=True)
+    return found | {
+        "state": lambda row: _cell(row.state.value.lower(), text=True, title=row.reason),
+        "epochs": lambda row: _cell(row.epochs),
+        "seconds": lambda row: _cell(row.seconds, f"{row.seconds:.1f}"),
+    }
+
+
+def _parameters(found: Findings) -> dict[str, Column]:
+    """A column for each searched parameter, in the space's order."""
+    columns: dict[str, Column] = {}
+    for path in found.board.searched:
+        is_text = any(isinstance(row.values.get(path), str) for row in found.board.rows)
+        columns[path] = lambda row, path=path, is_text=is_text: _cell(  # type: ignore[misc]
+            row.values.get(path), text=is_text
+        )
+    return columns
+
+
+def _row(found: Findings, place: int, row: Row, columns: Mapping[str, Column]) -> Markup:
     kind = found.kind(row)
     looks = [kind if kind == "winner" else "", "out" * (not row.rank), "more" * (place >= _SHOWN)]
-    return tag("tr", *cells, data_trial=row.number, class_=" ".join(filter(None, looks)) or None)
-
-
-def _cell(value: Any, told: str | None = None, *, text: bool = False) -> Markup:
-    exact = repr(value) if isinstance(value, float) else None
     return tag(
-        "td",
-        shown(value) if told is None else told,
-        data_value=exact,
-        class_="text" if text else None,
+        "tr",
+        *(column(row) for column in columns.values()),
+        data_trial=row.number,
+        class_=" ".join(filter(None, looks)) or None,
     )
 
 
-def _texts(rows: tuple[Row, ...], paths: list[str]) -> set[str]:
-    """Parameters that are texts somewhere."""
-    return {p for p in paths if any(isinstance(row.values.get(p), str) for row in rows)}
+def _mean(row: Row) -> Markup:
+    if row.interval is None:
+        return tag("td")
+    half = (row.interval.high - row.interval.low) / 2
+    told = f"{number(row.interval.mean)} ± {number(half, 2)}"
+    return _cell(row.interval.mean, told + " tie" * bool(row.tie))
+
+
+def _cell(value: Any, told: str = "", *, text: bool = False, title: str = "") -> Markup:
+    exact = repr(value) if isinstance(value, float) else None
+    look = "text" if text else None
+    return tag("td", told or shown(value), data_value=exact, class_=look, title=title or None)

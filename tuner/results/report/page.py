@@ -17,7 +17,9 @@ from tuner.results.report import (
     importances,
     leaderboard,
     parallel,
+    pareto,
     repeat,
+    seeds,
     slices,
 )
 from tuner.results.report.findings import Findings
@@ -29,6 +31,8 @@ def page(found: Findings) -> str:
     """HTML of all sections that have something to show."""
     sections = {
         "Leaderboard": leaderboard.section(found),
+        "Fresh seeds": seeds.section(found),
+        "Pareto front": pareto.section(found),
         "Learning curves": curves.section(found),
         "What mattered": importances.section(found),
         "Slices": slices.section(found),

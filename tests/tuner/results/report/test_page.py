@@ -13,6 +13,7 @@ import studied
 
 from tuner.context import trial_folder
 from tuner.outcome import Outcome, State
+from tuner.results.interval import Interval
 from tuner.results.report.findings import Findings
 from tuner.results.report.page import page
 from tuner.search.records import TrialRecord
@@ -174,3 +175,50 @@ def test_a_space_without_choice_and_a_lone_value_are_shown(tmp_path: Path) -> No
     found = studied.findings(tmp_path, 1, parameters={"training/epochs": 9})
     text = Whole(page(found)).text
     assert "the only configuration of its space" in text
+
+
+SEEDS = (0, 1, 2)
+
+
+def confirmed(tmp_path: Path, spread: float) -> Findings:
+    """Three candidates on fresh seeds, whose scores differ so much."""
+    found = studied.findings(tmp_path, 30)
+    rows = list(found.board.rows)
+    for place in range(3):
+        values = [0.9 - 0.02 * place + spread * offset for offset in (-1, 0, 1)]
+        rows[place] = replace(
+            rows[place],
+            seeds=SEEDS,
+            interval=Interval.of(values),
+            test_interval=Interval.of(values),
+            tie=place == 0 or spread > 0.02,
+        )
+    rows[0] = replace(rows[0], tie=spread > 0.02)
+    return replace(found, board=replace(found.board, rows=tuple(rows), confirmed=True))
+
+
+def test_fresh_seeds_are_shown_with_intervals_and_ties(tmp_path: Path) -> None:
+    found = confirmed(tmp_path, 0.03)
+    whole = Whole(page(found))
+    first, *others = found.board.rows[:3]
+    assert "fresh-seeds" in sections(whole)
+    assert "mean of 3 fresh seeds, 95 % interval" in whole.text
+    names = ", ".join(str(row.number) for row in others)
+    assert f"A tie: nothing tells trial {first.number} from {names}." in whole.text
+    sure = replace(found.board, rows=tuple(replace(r, tie=False) for r in found.board.rows))
+    assert "is better than the other candidates" in page(replace(found, board=sure))
+
+
+def test_a_pareto_front_is_shown_with_several_objectives(tmp_path: Path) -> None:
+    found = studied.findings(tmp_path, 30)
+    rows = [
+        replace(row, costs={"latency_ms": 1.0 + row.number}, pareto=row.rank in (1, 4))
+        for row in found.board.rows
+    ]
+    rows[-1] = replace(rows[-1], violated=("latency_ms <= 5",))
+    board = replace(found.board, rows=tuple(rows), objectives=("accuracy", "latency_ms"))
+    whole = Whole(page(replace(found, board=board)))
+    assert "pareto-front" in sections(whole)
+    assert "accuracy against latency_ms, the front in a line" in whole.text
+    assert "2 trials are beaten in no objective" in whole.text
+    assert "latency_ms <= 5" in whole.text
