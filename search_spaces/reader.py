@@ -22,7 +22,7 @@ KEYS = {
 """Kind of domain → what may stand beside it."""
 
 
-def parse(data: object, load: Callable[[str], Space]) -> Space:
+def parse(data: object, load: Callable[[str], Space], narrowed: bool) -> Space:
     """Reads a whole space; see `Space.parse`."""
     if not isinstance(data, dict):
         raise SpaceErrors([_wrong_type("a space", "a mapping with `parameters`", data, ())])
@@ -44,6 +44,7 @@ def parse(data: object, load: Callable[[str], Space]) -> Space:
     if not parameters and not errors:
         errors.append(_wrong_type("a space", "at least one parameter", "none", ("parameters",)))
     head = {key: data[key] for key in HEAD if isinstance(data.get(key), str)}
+    own = {} if narrowed else own
     return _checked(lambda: Space(parameters=parameters, **head), parameters, own, errors)
 
 

@@ -55,15 +55,21 @@ class Space:
         object.__setattr__(self, "parameters", _ordered(self.parameters))
 
     @staticmethod
-    def parse(data: object, load: Callable[[str], Space]) -> Space:
+    def parse(data: object, load: Callable[[str], Space], *, narrowed: bool = False) -> Space:
         """Reads a space from plain data as a YAML file holds it; `load` resolves `include`.
+
+        Args:
+            data: the mapping.
+            load: gives the space of a name.
+            narrowed: whether overrides may have left conditions that can no longer hold, as in
+                what `to_data` spells.
 
         Raises:
             SpaceErrors: all mistakes, each with its place in `data`.
         """
         from search_spaces import reader
 
-        return reader.parse(data, load)
+        return reader.parse(data, load, narrowed)
 
     def override(self, domains: Mapping[str, object]) -> Space:
         """The space with some domains replaced, spelled as in a space file.

@@ -50,6 +50,11 @@ class SweepSpec:
         return tuple(map(Constraint.parse, self.search.constraints))
 
     @property
+    def asked(self) -> set[str]:
+        """Names of all figures that objectives and constraints speak of."""
+        return {o.name for o in self.objectives} | {c.name for c in self.constraints}
+
+    @property
     def max_epochs(self) -> int:
         """The largest full budget that the space can give a trial."""
         if (parameter := self.space.parameters.get("training/epochs")) is None:
@@ -95,7 +100,7 @@ class SweepSpec:
             name=data["name"],
             task=dict(data["task"]),
             data=DataConfig.model_validate(data["data"]),
-            space=Space.parse(data["space"], search_spaces.load),
+            space=Space.parse(data["space"], search_spaces.load, narrowed=True),
             search=SearchConfig.model_validate(data["search"]),
             resources=ResourcesConfig.model_validate(data["resources"]),
             tracking=TrackingConfig.model_validate(data["tracking"]),
@@ -108,16 +113,22 @@ class SweepSpec:
             root=Path(data["root"]),
         )
 
-    def with_budget(self, *, trials: int | None = None, hours: float | None = None) -> SweepSpec:
-        """The same sweep with more trials or another time limit."""
-        changes = {"trials": trials, "hours": hours}
+    def with_budget(
+        self,
+        *,
+        trials: int | None = None,
+        hours: float | None = None,
+        confirm: int | None = None,
+    ) -> SweepSpec:
+        """The same sweep with more trials, another time limit, or more fresh seeds."""
+        changes = {"trials": trials, "hours": hours, "confirm": confirm}
         wanted = {name: value for name, value in changes.items() if value is not None}
         return replace(self, search=self.search.model_copy(update=wanted))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What changed between two frozen specs, a line per value: `path: old → new`."""
-    before, after = dict(_flat(old, "")), dict(_flat(new, ""))
+    before, after = dict(flat(old)), dict(flat(new))
     return [
         f"{path}: {before.get(path, 'absent')} → {after.get(path, 'absent')}"
         for path in sorted(before.keys() | after.keys())
@@ -125,10 +136,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _flat(data: Any, path: str) -> Iterable[tuple[str, Any]]:
+def flat(data: Any, path: str = "") -> Iterable[tuple[str, Any]]:
+    """Nested data as `path: value`; a number is the same whether whole or not."""
     if isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _flat(value, f"{path}/{key}" if path else str(key))
+            yield from flat(value, f"{path}/{key}" if path else str(key))
     elif isinstance(data, float) and math.isfinite(data) and data == int(data):
         yield path, int(data)
     else:

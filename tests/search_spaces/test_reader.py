@@ -137,7 +137,10 @@ def test_override_replaces_domains_only() -> None:
 def test_an_override_may_leave_a_branch_unreachable() -> None:
     base = space(cell=["lstm", "gru"], bias={"float": [0, 2], "when": {"cell": "lstm"}})
 
-    assert base.override({"cell": "gru"}).defaults() == {"cell": "gru"}
+    narrow = base.override({"cell": "gru"})
+
+    assert narrow.defaults() == {"cell": "gru"}
+    assert Space.parse(narrow.to_data(), lambda name: pytest.fail(name), narrowed=True) == narrow
 
 
 def test_an_override_names_its_own_places() -> None:
