@@ -92,6 +92,8 @@ def _notes(spec: SweepSpec) -> list[str]:
             f"{spec.search.sampler} learns from completed trials only, and "
             f"{spec.search.scheduler} stops most: take tpe, or `search/scheduler: none`"
         )
+    if spec.constraints and spec.search.sampler == "cmaes":
+        notes.append("cmaes does not learn from constraints: take tpe, nsga2 or gp")
     return notes
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import Resources
+from tuner.search.objectives import Constraint
 from tuner.training.job import Job
 
 
@@ -22,10 +23,25 @@ class Context:
     maximize: bool
     parts: tuple[str, ...]
     """Folders of the user's own parts."""
+    latency: bool = False
+    """Whether anybody asks how long a model takes."""
+    constraints: tuple[Constraint, ...] = ()
+    """Bounds that a model must keep, those on its costs before it is trained."""
 
-    def job(self, number: int, values: dict[str, Any], refit_epochs: int | None = None) -> Job:
-        """The job of one trial; a refit has a folder of its own."""
+    def job(
+        self,
+        number: int,
+        values: dict[str, Any],
+        refit_epochs: int | None = None,
+        *,
+        seed: int | None = None,
+        until: int | None = None,
+    ) -> Job:
+        """The job of one trial; a fresh seed and a refit have folders of their own."""
         folder = Path(self.folder) / trial_folder(number)
+        if seed is not None:
+            folder = seed_folder(folder, seed)
+            values = values | {"training/seed": seed}
         return Job(
             data=str(Path(self.folder) / "data"),
             folder=str(folder if refit_epochs is None else folder / "refit"),
@@ -34,6 +50,7 @@ class Context:
             metric=self.metric,
             maximize=self.maximize,
             refit_epochs=refit_epochs,
+            until=until,
             parts=self.parts,
         )
 
@@ -41,3 +58,8 @@ class Context:
 def trial_folder(number: int) -> str:
     """Folder of a trial inside the sweep's."""
     return f"trials/{number:04d}"
+
+
+def seed_folder(trial: Path, seed: int) -> Path:
+    """Where a trial's configuration is trained again, while it is."""
+    return trial / "seeds" / str(seed)

@@ -52,6 +52,11 @@ class Lane(ABC):
         """Every epoch of the trial so far, those before its checkpoint included."""
         return self._rank.curve()
 
+    def costs(self, latency: bool) -> dict[str, float]:
+        """What the trial's model costs, whatever it will learn: its size and, if asked, the time
+        that one sequence takes the first rank."""
+        return self._fitting(lambda: self._rank.costs(latency))
+
     def note(self) -> str:
         """What the gradients of the trial suffer from; empty if nothing."""
         return self._rank.note()

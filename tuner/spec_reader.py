@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,6 +23,7 @@ from tuner.part import Config
 from tuner.search.config import SearchConfig
 from tuner.spec import SweepSpec
 from tuner.spec_file import ResourcesConfig, SpecFile, TrackingConfig
+from tuner.spec_goals import Goals, Metrics, goals
 
 _SECRET = re.compile(r"(password|passwd|secret|token$|api_?key|credential)", re.IGNORECASE)
 _HALVING = {"asha", "hyperband"}
@@ -75,7 +76,8 @@ class _Reader:
             self._check_tracking(file.tracking)
         if file is None or task is None or space is None:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
-        metric, maximize = self._metric(file, task)
+        ends = self._goals(file, task)
+        file = file.model_copy(update={"search": ends.search})
         self._check_search(file, space, task)
         if self.mistakes:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
@@ -87,8 +89,9 @@ class _Reader:
             search=file.search,
             resources=file.resources,
             tracking=file.tracking,
-            metric=metric,
-            maximize=maximize,
+            metric=ends.metric,
+            maximize=ends.maximize,
+            others=ends.others,
             root=self.folder.resolve(),
             warnings=self.warnings,
         )
@@ -240,33 +243,13 @@ class _Reader:
                 return place
         return ("space",)
 
-    def _metric(self, file: SpecFile, task: dict[str, Any]) -> tuple[str, bool]:
-        search, module = file.search, registry.get("tasks", task["name"])
-        metrics: dict[str, Literal["minimize", "maximize"]] = module.METRICS
+    def _goals(self, file: SpecFile, task: dict[str, Any]) -> Goals:
+        module = registry.get("tasks", task["name"])
+        metrics: Metrics = module.METRICS
         if hasattr(module, "metrics"):
             named = [file.data.target] if isinstance(file.data.target, str) else file.data.target
             metrics = module.metrics(module.Config(**task), len(named) if named else None)
-        metric = search.metric or next(iter(metrics))
-        if metric not in metrics:
-            close = difflib.get_close_matches(metric, metrics, n=1)
-            near = f"Did you mean `{close[0]}`? " if close else ""
-            self._add(
-                "unknown-metric",
-                f"`search/metric` must be a validation metric of {task['name']}",
-                repr(metric),
-                f"{near}Known: {', '.join(metrics)}.",
-                ("search", "metric"),
-            )
-            return metric, True
-        if search.direction and search.direction != metrics[metric]:
-            self._add(
-                "direction",
-                f"`search/direction` must be the metric's own: {metric} is to {metrics[metric]}",
-                search.direction,
-                "Leave it out.",
-                ("search", "direction"),
-            )
-        return metric, metrics[metric] == "maximize"
+        return goals(task["name"], file.search, metrics, self._add)
 
     def _check_search(self, file: SpecFile, space: Space, task: dict[str, Any]) -> None:
         search, resources = file.search, file.resources

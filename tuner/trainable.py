@@ -12,6 +12,7 @@ from ray import tune
 from tuner.context import Context, trial_folder
 from tuner.errors import Diverged, Infeasible, LaneBroken
 from tuner.outcome import Outcome, State, outcome_to_json
+from tuner.search.objectives import violated
 from tuner.training.job import Job
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
     _last: Report | None
     _untold: list[Point]
     """Epochs that no result has told yet."""
+    _costs: dict[str, float]
+    """Of the trial's model, once it is built."""
     _rungs: frozenset[int]
     """Epochs at which the scheduler judges this trial."""
 
@@ -63,6 +66,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
                 self._lane.start(self._job)
                 self._untold = self._lane.curve()
                 self._job = None
+                self._weigh(self._lane)
             return self._epochs(self._lane)
         except LaneBroken:
             raise
@@ -75,6 +79,14 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
             return self._over(State.FAILED, f"{type(bug).__name__}: {_first_line(bug)}")
+
+    def _weigh(self, lane: Lane) -> None:
+        """Ends a trial before it costs anything if its model is larger or slower than allowed."""
+        self._costs = lane.costs(self._context.latency)
+        broken = violated(self._context.constraints, self._costs)
+        if broken:
+            said = "; ".join(f"{c} does not hold: {self._costs[c.name]:.6g}" for c in broken)
+            raise Infeasible(said)
 
     def _epochs(self, lane: Lane) -> dict[str, Any]:
         """Trains to the next rung, to the trial's end, or for a while."""
@@ -103,6 +115,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
         self._number = config["number"]
         self._last = None
         self._untold = []
+        self._costs = {}
         self._rungs = frozenset(config["rungs"])
         self._job = self._context.job(config["number"], config["values"])
 
@@ -115,6 +128,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             "seconds": report.seconds,
             "metrics": report.best_metrics,
             "note": self._lane.note() if self._lane else "",
+            "costs": self._costs,
         } | self._told()
 
     def _told(self) -> dict[str, Any]:
@@ -132,6 +146,7 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
             seconds=last.seconds if last else 0.0,
             metrics=last.best_metrics if last else {},
             note=self._lane.note() if self._lane else "",
+            costs=self._costs,
         )
         known = self._result(last) if last else {"number": self._number, "epoch": 0, **self._told()}
         return {**known, "outcome": outcome_to_json(outcome), "done": True}

@@ -11,6 +11,7 @@ from cluster import Resources
 from tuner import trainable
 from tuner.context import Context
 from tuner.errors import Diverged, Infeasible, LaneBroken
+from tuner.search.objectives import Constraint
 from tuner.training.trial import Point, Report
 
 
@@ -25,6 +26,9 @@ class PaperLane:
 
     def curve(self) -> list[Point]:
         return [(epoch, {"loss": 1 / epoch}) for epoch in range(1, self.reached + 1)]
+
+    def costs(self, latency: bool) -> dict[str, float]:
+        return {"parameters": 900.0} | ({"latency_ms": 7.0} if latency else {})
 
     def note(self) -> str:
         return "vanishing: all of it"
@@ -46,7 +50,11 @@ class PaperLane:
 
 
 def made(
-    folder: Path, lane: PaperLane, rungs: list[int], monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    lane: PaperLane,
+    rungs: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    **changes: Any,
 ) -> trainable.LaneTrainable:
     context = Context(
         resources=Resources(),
@@ -55,6 +63,7 @@ def made(
         metric="loss",
         maximize=False,
         parts=(),
+        **changes,
     )
     monkeypatch.setattr("tuner.lane.open_lane", lambda resources: lane)
     found: trainable.LaneTrainable = trainable.LaneTrainable.__new__(trainable.LaneTrainable)
@@ -114,3 +123,26 @@ def test_a_broken_lane_is_tunes_to_retry(tmp_path: Path, monkeypatch: pytest.Mon
     trial = made(tmp_path, PaperLane({1: LaneBroken("a rank died")}), [], monkeypatch)
     with pytest.raises(LaneBroken):
         trial.step()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("parameters <= 899", "parameters <= 899 does not hold: 900"),
+        ("latency_ms <= 5", "latency_ms <= 5 does not hold: 7"),
+        ("latency_ms <= 7", None),
+        ("accuracy >= 0.9", None),
+    ],
+)
+def test_a_model_that_costs_too_much_is_not_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str | None
+) -> None:
+    asked = {"latency": text.startswith("latency"), "constraints": (Constraint.parse(text),)}
+    lane = PaperLane({2: "trained"})
+    outcome = made(tmp_path, lane, [], monkeypatch, **asked).step()["outcome"]
+    assert outcome["costs"]["parameters"] == 900
+    if reason is None:
+        assert (outcome["state"], outcome["epochs"]) == ("COMPLETE", 2)
+    else:
+        assert (outcome["state"], outcome["epochs"]) == ("INFEASIBLE", 0)
+        assert outcome["reason"] == reason and lane.reached == 0

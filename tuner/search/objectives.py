@@ -53,8 +53,12 @@ class Constraint:
             raise ValueError(f"must end in a number, and {bound!r} is none") from None
 
     def excess(self, value: float) -> float:
-        """By how much a figure breaks the bound; zero or less where it keeps it."""
-        return value - self.bound if self.sign == "<=" else self.bound - value
+        """By how much a figure breaks the bound; zero or less where it keeps it.
+
+        As a share of the bound, so that samplers may add milliseconds and parameters.
+        """
+        over = value - self.bound if self.sign == "<=" else self.bound - value
+        return over / (abs(self.bound) or 1.0)
 
     def __str__(self) -> str:
         return f"{self.name} {self.sign} {self.bound:.15g}"
@@ -73,12 +77,13 @@ def violated(constraints: Sequence[Constraint], known: Mapping[str, float]) -> l
 
 def pareto(losses: Mapping[int, Sequence[float]]) -> set[int]:
     """The numbers of those that none beats in one objective without losing in another."""
+    front: dict[int, Sequence[float]] = {}
+    # What dominates another comes before it in this order.
+    for number, mine in sorted(losses.items(), key=lambda item: tuple(item[1])):
+        if not any(_dominates(theirs, mine) for theirs in front.values()):
+            front[number] = mine
+    return set(front)
 
-    def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-        return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
 
-    return {
-        number
-        for number, mine in losses.items()
-        if not any(dominates(theirs, mine) for theirs in losses.values())
-    }
+def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)

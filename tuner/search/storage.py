@@ -14,7 +14,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +48,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 class Storage:
     """The one writer of a sweep's study."""
 
-    def __init__(self, folder: Path, direction: StudyDirection) -> None:
+    def __init__(self, folder: Path, directions: Sequence[StudyDirection]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file, self._previous = folder / FILE, folder / PREVIOUS
         self._mend()
@@ -58,9 +58,9 @@ class Storage:
         known = {s.study_name: s for s in self._rdb.get_all_studies()}
         if NAME in known:
             self._study = known[NAME]._study_id
-            assert self._rdb.get_study_directions(self._study) == [direction]
+            assert self._rdb.get_study_directions(self._study) == list(directions)
         else:
-            self._study = self._rdb.create_new_study([direction], NAME)
+            self._study = self._rdb.create_new_study(directions, NAME)
         self._ids = [t._trial_id for t in self.trials()]
         self._attrs = self.attrs()
         self._next_backup = 0.0
@@ -118,19 +118,22 @@ class Storage:
         self,
         number: int,
         state: TrialState,
-        value: float | None,
+        values: Sequence[float],
         outcome: str,
         mark: tuple[int, float] | None = None,
+        notes: Mapping[str, float] | None = None,
     ) -> None:
-        """Writes a trial's end, its outcome as a note, and a last mark if there is one."""
+        """Writes a trial's end, its outcome and Optuna's own notes, and a last mark if any."""
         trial_id = self._ids[number]
         with self._rdb.engine.begin() as connection:
             if mark is not None:
                 self._mark(connection, number, *mark)
             _fill(connection, _USER_ATTRS, trial_id, {"outcome": outcome})
-            if value is not None:
+            _fill(connection, _SYSTEM_ATTRS, trial_id, notes or {})
+            for objective, value in enumerate(values):
                 kind = _VALUE.value_to_stored_repr(value)[1]
-                row = {"trial_id": trial_id, "objective": 0, "value": value, "value_type": kind}
+                row: dict[str, Any] = {"trial_id": trial_id, "objective": objective}
+                row |= {"value": value, "value_type": kind}
                 connection.execute(insert(_VALUES), row)
             end = {"state": state, "datetime_complete": _utc(datetime.now())}
             connection.execute(update(_TRIALS).where(_TRIALS.c.trial_id == trial_id).values(**end))

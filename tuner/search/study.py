@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -21,12 +22,17 @@ from tuner.outcome import Outcome, State, outcome_from_json, outcome_to_json
 from tuner.search import compile as units
 from tuner.search import samplers, schedulers
 from tuner.search.config import SearchConfig
+from tuner.search.objectives import Constraint, Objective, figures, violated
 from tuner.search.records import Suggestion, TrialRecord
 from tuner.search.storage import NAME, Storage, decode, read
 
 MAX_DUPLICATES = 5
 """Suggestions in a row that were made before, until one is drawn at random."""
 _RANDOM_DRAWS = 1000
+_METRIC_NAMES = "study:metric_names"
+"""Where Optuna keeps the names of objectives, which its dashboard shows."""
+_CONSTRAINT = "constraints:"
+"""What Optuna's own names of constraints begin with."""
 _STANDS = {State.COMPLETE, State.TIMEOUT}
 """Ends after which a trial counts at the rungs that it has not reached."""
 
@@ -41,8 +47,10 @@ class Search:
         space: What may vary.
         config: Who proposes, who stops.
         storage: The folder.
-        direction: Which way is better.
+        direction: Which way the metric is better.
         max_epochs: The largest full budget of a trial.
+        objectives: All of them, the metric first; none stands for the metric alone.
+        constraints: Bounds that a good trial keeps.
         read_only: Only look, at what another process may be writing.
     """
 
@@ -54,22 +62,31 @@ class Search:
         direction: Literal["minimize", "maximize"],
         max_epochs: int,
         *,
+        objectives: Sequence[Objective] = (),
+        constraints: Sequence[Constraint] = (),
         read_only: bool = False,
     ) -> None:
         self._space, self._config = space, config
         self._sign = -1.0 if direction == "maximize" else 1.0
-        way = StudyDirection.MAXIMIZE if direction == "maximize" else StudyDirection.MINIMIZE
+        first = Objective(name="value", maximize=direction == "maximize")
+        self._objectives, self._constraints = objectives or [first], constraints
+        ways = [
+            StudyDirection.MAXIMIZE if objective.maximize else StudyDirection.MINIMIZE
+            for objective in self._objectives
+        ]
         self._rule = schedulers.make(config, max_epochs)
         self._plan = samplers.make_plan(space, config)
-        self._writer = None if read_only else Storage(storage, way)
+        self._writer = None if read_only else Storage(storage, ways)
         self._memory = InMemoryStorage()
-        self._study_id = self._memory.create_new_study([way], NAME)
+        self._study_id = self._memory.create_new_study(ways, NAME)
         self._study = optuna.load_study(study_name=NAME, storage=self._memory)
         self._seen: set[tuple[tuple[str, Scalar], ...]] = set()
         self._size = space.size()
         if self._writer is None:
             self._recall(read(storage))
         else:
+            names = [objective.name for objective in self._objectives]
+            self._writer.keep_attrs({_METRIC_NAMES: names})
             for key, value in self._writer.attrs().items():
                 self._memory.set_study_system_attr(self._study_id, key, value)
             self._recall(self._writer.trials())
@@ -117,22 +134,25 @@ class Search:
         trial = self._memory.get_trial(number)
         assert not trial.state.is_finished(), f"trial {number} has already ended"
         text = json.dumps(outcome_to_json(outcome))
-        state = _study_state(outcome)
-        value = None if state is TrialState.FAIL else outcome.value
+        known = figures(outcome, self._objectives[0].name)
+        state = self._study_state(outcome, known)
+        values = [] if state is TrialState.FAIL else self._values(known)
+        bounds = {f"{_CONSTRAINT}{c}": c.excess(known[c.name]) for c in self._known(known)}
         last = self._memory.get_trial(number).last_step or 0
         mark: tuple[int, float] | None = None
-        if state is TrialState.PRUNED and outcome.epochs > last:
+        if state is TrialState.PRUNED and values and outcome.epochs > last:
             # TPE ranks pruned trials by their last step and the value there.
-            assert outcome.value is not None
-            mark = outcome.epochs, outcome.value
-        self._disk.finish(number, state, value, text, mark)
+            mark = outcome.epochs, values[0]
+        self._disk.finish(number, state, values, text, mark, bounds)
         if mark is not None:
             self._memory.set_trial_intermediate_value(number, *mark)
             if outcome.epochs in self._rule.rungs(number):
                 self._rule.report(number, outcome.epochs, self._sign * mark[1])
         self._stand(number, outcome)
         self._memory.set_trial_user_attr(number, "outcome", text)
-        self._memory.set_trial_state_values(number, state, None if value is None else [value])
+        for name, excess in bounds.items():
+            self._memory.set_trial_system_attr(number, name, excess)
+        self._memory.set_trial_state_values(number, state, values or None)
 
     def outcome(self, number: int) -> Outcome | None:
         """How a trial ended; None while it has not."""
@@ -252,25 +272,38 @@ class Search:
     def _num_trials(self) -> int:
         return self._memory.get_n_trials(self._study_id)
 
+    def _study_state(self, outcome: Outcome, known: Mapping[str, float]) -> TrialState:
+        """What a sampler may learn from an end: that a model costs too much, and a bad value from
+        a diverged trial, too. With several objectives an early end has no place among the others.
+        """
+        if outcome.state is State.INFEASIBLE and violated(self._constraints, known):
+            return TrialState.PRUNED
+        if outcome.value is None or len(self._values(known)) < len(self._objectives):
+            return TrialState.FAIL
+        if outcome.state is State.COMPLETE:
+            return TrialState.COMPLETE
+        early = {State.PRUNED, State.TIMEOUT, State.DIVERGED}
+        if outcome.state in early and len(self._objectives) == 1:
+            return TrialState.PRUNED
+        return TrialState.FAIL
+
+    def _values(self, known: Mapping[str, float]) -> list[float]:
+        """A trial's objectives; none where one is not known."""
+        found = [known[o.name] for o in self._objectives if o.name in known]
+        return found if len(found) == len(self._objectives) else []
+
+    def _known(self, known: Mapping[str, float]) -> list[Constraint]:
+        return [constraint for constraint in self._constraints if constraint.name in known]
+
     def _stand(self, number: int, outcome: Outcome) -> None:
+        if violated(self._constraints, figures(outcome, self._objectives[0].name)):
+            return
         if outcome.state in _STANDS and outcome.value is not None:
             self._rule.ended(number, self._sign * outcome.value)
 
     def _mark(self, number: int, step: int, value: float) -> None:
         self._disk.mark(number, step, value)
         self._memory.set_trial_intermediate_value(number, step, value)
-
-
-def _study_state(outcome: Outcome) -> TrialState:
-    """What a sampler may learn from an end: a bad value from a diverged trial, too."""
-    if outcome.value is None:
-        return TrialState.FAIL
-    match outcome.state:
-        case State.COMPLETE:
-            return TrialState.COMPLETE
-        case State.PRUNED | State.TIMEOUT | State.DIVERGED:
-            return TrialState.PRUNED
-    return TrialState.FAIL
 
 
 def _outcome(trial: FrozenTrial) -> Outcome | None:

@@ -1,9 +1,9 @@
 """Ray Tune's searcher and scheduler as thin doors to one `Search`.
 
 Tune's dict for a trial is {"number": …, "values": {…}, "rungs": […]}. The trainable reports
-`epoch`, `best`, `best_epoch`, `seconds`, `metrics` and `note`, and `outcome` with the last result
-of a trial that ended by itself. Tune flattens nested results before either of these classes sees
-them.
+`epoch`, `best`, `best_epoch`, `seconds`, `metrics`, `note` and `costs`, and `outcome` with the last
+result of a trial that ended by itself. Tune flattens nested results before either of these classes
+sees them.
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
             reason=reason,
             metrics=nested(result, "metrics") if known else {},
             note=result["note"],
+            costs=nested(result, "costs"),
         )
         self._search.tell(number, outcome)
         return str(TrialScheduler.STOP)
@@ -179,7 +180,9 @@ def nested(result: Mapping[str, Any], key: str) -> dict[str, Any]:
         return dict(result[key])
     prefix = f"{key}/"
     flat = {k.removeprefix(prefix): v for k, v in result.items() if k.startswith(prefix)}
-    if "metrics" not in flat and any(k.startswith("metrics/") for k in flat):
-        inner = nested(flat, "metrics")
-        flat = {k: v for k, v in flat.items() if not k.startswith("metrics/")} | {"metrics": inner}
+    for inner in ("metrics", "costs"):
+        if inner not in flat and any(k.startswith(f"{inner}/") for k in flat):
+            found = nested(flat, inner)
+            flat = {k: v for k, v in flat.items() if not k.startswith(f"{inner}/")}
+            flat[inner] = found
     return flat

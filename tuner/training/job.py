@@ -22,5 +22,8 @@ class Job:
     maximize: bool
     refit_epochs: int | None = None
     """Train this long on all training rows, without validation; None for a search trial."""
+    until: int | None = None
+    """Epochs after which it ends, where that is before its full budget; its schedules keep to the
+    full one."""
     parts: tuple[str, ...] = ()
     """Folders that hold the user's own parts, for the import path."""

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from tuner.data.store import Store
 from tuner.errors import Infeasible
 from tuner.models.shape import SettingsRefused
+from tuner.training.costs import costs
 from tuner.training.job import Job
 from tuner.training.ranks import Ranks
 from tuner.training.trial import Point, Report, Trial
@@ -73,6 +74,12 @@ class Rank:
     def note(self) -> str:
         """What the gradients of the trial suffer from; empty if nothing."""
         return "" if self._trial is None else self._trial.note()
+
+    def costs(self, latency: bool) -> dict[str, float]:
+        """What the model of the trial costs, whatever it will learn."""
+        assert self._trial is not None, "costs before a start"
+        with _memory():
+            return costs(self._trial.fits[0], latency=latency)
 
     def epoch(self) -> Report:
         """Trains and scores one epoch of the trial.

@@ -77,7 +77,7 @@ class Trial:
             )
             for fold in folds
         ]
-        self.epochs = job.refit_epochs or self.config.training.epochs
+        self.epochs = job.refit_epochs or job.until or self.config.training.epochs
         self.epoch = 0
         self.seconds = 0.0
         self.values: list[list[float]] = []

@@ -11,7 +11,7 @@ from optuna.trial import TrialState, create_trial
 
 from tuner.search.storage import FILE, PREVIOUS, Storage, is_sound, read
 
-DOWN = StudyDirection.MINIMIZE
+DOWN = [StudyDirection.MINIMIZE]
 
 
 def fill(folder: Path, count: int) -> Storage:
@@ -20,7 +20,7 @@ def fill(folder: Path, count: int) -> Storage:
         storage.add(create_trial(state=TrialState.RUNNING))
         # As the search does, numbered by the storage.
         storage.mark(number, 1, 0.5)
-        storage.finish(number, TrialState.COMPLETE, number / 10, "{}")
+        storage.finish(number, TrialState.COMPLETE, [number / 10], "{}")
     return storage
 
 

@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from search_spaces import Space
 from tuner.outcome import Outcome, State
 from tuner.search.config import SearchConfig
+from tuner.search.objectives import Constraint, Objective
 from tuner.search.storage import FILE, NAME, Storage
 from tuner.search.study import MAX_DUPLICATES, Search
 
@@ -222,3 +223,92 @@ def test_a_reader_sees_a_running_search_and_changes_nothing(tmp_path: Path) -> N
     assert (tmp_path / FILE).read_bytes() == before
     search.tell(0, Outcome(state=State.COMPLETE, value=0.5))
     search.close()
+
+
+TWO = (Objective(name="accuracy", maximize=True), Objective(name="latency_ms", maximize=False))
+BOUNDS = (Constraint.parse("latency_ms <= 5"), Constraint.parse("parameters <= 1000"))
+
+
+def goaled(folder: Path, sampler: str = "random", **goals: Any) -> Search:
+    config = SearchConfig.model_validate({"sampler": sampler, "scheduler": "none", "startup": 3})
+    return Search(PLAIN, config, folder, "maximize", 9, **goals)
+
+
+def ended(value: float | None, latency: float, parameters: int = 10, **changes: Any) -> Outcome:
+    costs = {"latency_ms": latency, "parameters": parameters}
+    return Outcome(**{"state": State.COMPLETE, "value": value, "costs": costs, **changes})
+
+
+def test_optuna_hears_of_all_objectives(tmp_path: Path) -> None:
+    search = goaled(tmp_path, objectives=TWO)
+    for outcome in (
+        ended(0.9, 3.0),
+        ended(0.8, 2.0),
+        ended(0.5, 9.0, state=State.DIVERGED),
+        Outcome(state=State.COMPLETE, value=0.7),
+    ):
+        suggestion = search.ask()
+        assert suggestion is not None
+        search.tell(suggestion.number, outcome)
+    before = search.records()
+    search.close()
+
+    study = optuna.load_study(study_name=NAME, storage=f"sqlite:///{tmp_path / FILE}")
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["accuracy", "latency_ms"]
+    told = [(t.state, t.values) for t in study.trials]
+    assert told[:2] == [(TrialState.COMPLETE, [0.9, 3.0]), (TrialState.COMPLETE, [0.8, 2.0])]
+    assert [state for state, _ in told[2:]] == [TrialState.FAIL] * 2
+    assert {t.number for t in study.best_trials} == {0, 1}
+    again = goaled(tmp_path, objectives=TWO, read_only=True)
+    assert again.records() == before
+    again.close()
+
+
+def test_optuna_hears_by_how_much_a_bound_is_broken(tmp_path: Path) -> None:
+    search = goaled(tmp_path, constraints=BOUNDS)
+    infeasible = ended(None, 7.5, state=State.INFEASIBLE, reason="latency_ms <= 5 does not hold")
+    for outcome in (ended(0.9, 4.0), infeasible, ended(0.95, 4.0, 2000)):
+        suggestion = search.ask()
+        assert suggestion is not None
+        search.tell(suggestion.number, outcome)
+    search.close()
+
+    study = optuna.load_study(study_name=NAME, storage=f"sqlite:///{tmp_path / FILE}")
+    kept, slow, large = study.trials
+    assert kept.constraints == pytest.approx({str(BOUNDS[0]): -0.2, str(BOUNDS[1]): -0.99})
+    assert slow.state is TrialState.PRUNED and slow.value is None
+    assert slow.constraints[str(BOUNDS[0])] == pytest.approx(0.5)
+    assert large.state is TrialState.COMPLETE
+    assert large.constraints[str(BOUNDS[1])] == pytest.approx(1.0)
+    assert study.best_trial.number == 0, "plain Optuna knows what is feasible"
+
+
+@pytest.mark.parametrize(("sampler", "count"), [("tpe", 12), ("nsga2", 8), ("gp", 4)])
+@pytest.mark.parametrize("objectives", [(), TWO], ids=["one", "two"])
+def test_samplers_keep_away_from_what_costs_too_much(
+    sampler: str, count: int, objectives: tuple[Objective, ...], tmp_path: Path
+) -> None:
+    """Half of the space is too slow; and a resumed search suggests the same."""
+    goals = {"objectives": objectives, "constraints": BOUNDS}
+    slow: list[bool] = []
+    values: list[list[Any]] = [[], []]
+    for half, folder in enumerate((tmp_path / "a", tmp_path / "b")):
+        search = goaled(folder, sampler, **goals)
+        for number in range(count):
+            if half and number == count // 2:
+                search.close()
+                search = goaled(folder, sampler, **goals)
+            suggestion = search.ask()
+            assert suggestion is not None
+            values[half].append(suggestion.values)
+            lr, cell = float(suggestion.values["lr"]), suggestion.values["cell"]
+            latency = 7.5 if cell == "gru" else 2.0 + lr
+            slow.append(latency > 5)
+            broken = {"state": State.INFEASIBLE, "reason": "too slow"} if slow[-1] else {}
+            value = None if slow[-1] else 1 - lr
+            search.tell(suggestion.number, ended(value, latency, **broken))
+        search.close()
+    assert values[0] == values[1]
+    if sampler == "tpe":
+        assert sum(slow[6:12]) <= 2, "it learned that one cell is too slow"
