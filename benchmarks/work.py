@@ -90,6 +90,8 @@ def write_spec(
             "grid_points": max(2, trials),
             "scheduler": "none",
             "trials": trials,
+            # What is measured is the search; no rival trains its winner again.
+            "confirm": 0,
         },
         "resources": {"workers": workers},
     }

@@ -11,6 +11,8 @@ from tuner.errors import CommandError, Mistake
 
 SPEC = "spec.json"
 """The frozen spec; a folder with one is a sweep."""
+FINALS = "finals.json"
+"""In a sweep's folder: trial → metrics on the test split, of the trials' own final models."""
 
 
 class Home:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,10 @@ from tuner.errors import (
     SweepFailed,
 )
 from tuner.files import write_text
-from tuner.home import SPEC, Home
+from tuner.home import FINALS, SPEC, Home
 from tuner.interruption import Interruption
 from tuner.outcome import State
+from tuner.repeats import Repeats
 from tuner.results.built import built
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
@@ -35,12 +37,16 @@ from tuner.spec import SweepSpec, differences
 from tuner.spec_reader import load
 
 if TYPE_CHECKING:
+    from tuner.confirm import Confirmation
+    from tuner.data.card import DataCard
+    from tuner.final import FinalLanes
+    from tuner.record import Recorder
     from tuner.search.records import TrialRecord
+    from tuner.search.study import Search
 
 _BUDGET = "budget.json"
 _FINISHED = "finished.json"
 _BASELINES = "baselines.json"
-_FINALS = "finals.json"
 
 FLUSH_SECONDS = 60.0
 """How long the end of a sweep waits for the tracking server."""
@@ -113,6 +119,8 @@ class Sweep:
             metric=self.spec.metric,
             maximize=self.spec.maximize,
             parts=(str(self.spec.root),),
+            latency="latency_ms" in self.spec.asked,
+            constraints=self.spec.constraints,
         )
 
     def run(self, display: Display | None = None, *, offline: bool = False) -> Leaderboard:
@@ -138,27 +146,36 @@ class Sweep:
         *,
         more_trials: int | None = None,
         hours: float | None = None,
+        confirm: int | None = None,
         offline: bool = False,
     ) -> Leaderboard:
         """Goes on after an interruption, or with a larger budget.
+
+        Args:
+            more_trials: beside those that it has.
+            hours: time limit from now on.
+            confirm: of the best configurations so many are trained again on fresh seeds.
 
         Raises:
             CommandError: another process runs it.
             DataError: the data changed since the sweep began.
             SweepFailed, Interrupted: as `run`.
         """
-        if self.finished and not more_trials:
+        if self.finished and not more_trials and confirm is None:
             return self.leaderboard()
         self._refuse_machine()
         self._refuse_tracking(offline)
         self._refuse_changed_data()
         with lock.held(self.folder, self.spec.name):
-            if more_trials or hours:
+            if more_trials or hours or confirm is not None:
                 total = self.spec.search.trials + (more_trials or 0)
-                self.spec = self.spec.with_budget(trials=total, hours=hours)
-                budget = {"trials": total, "hours": self.spec.search.hours}
+                self.spec = self.spec.with_budget(trials=total, hours=hours, confirm=confirm)
+                search = self.spec.search
+                budget = {"trials": total, "hours": search.hours, "confirm": search.confirm}
                 write_text(self.folder / _BUDGET, json.dumps(budget))
             (self.folder / _FINISHED).unlink(missing_ok=True)
+            # The search ranks alone until it is over again.
+            replace(Repeats.read(self.folder), candidates=()).write(self.folder)
         return self._work(display or Silent(), offline)
 
     def leaderboard(self) -> Leaderboard:
@@ -176,28 +193,33 @@ class Sweep:
 
         records = self._records()
         board = self._board(records)
-        found = Findings.of(self.spec, board, records, self._card(), self.folder)
+        found = Findings.of(self.spec, board, records, self.card(), self.folder)
         try:
             report.write(to, found)
         except OSError as error:
             raise unwritable(to, error) from None
 
     def _records(self) -> list[TrialRecord]:
-        from tuner.search.study import Search
-
-        search = Search(*self._search_arguments(), read_only=True)
+        search = self._opened(read_only=True)
         try:
             return search.records()
         finally:
             search.close()
+
+    def card(self) -> DataCard:
+        """What its prepared data hold."""
+        from tuner.data.card import DataCard
+
+        return DataCard.loads((self.folder / "data" / "card.json").read_text(encoding="utf-8"))
 
     def _board(self, records: Sequence[TrialRecord]) -> Leaderboard:
         return Leaderboard.of(
             self.spec,
             records,
             baselines=_read(self.folder / _BASELINES, {}),
-            finals=_read(self.folder / _FINALS, {}),
-            built=built(self.spec, records, self._card),
+            finals=_read(self.folder / FINALS, {}),
+            repeats=Repeats.read(self.folder),
+            built=built(self.spec, records, self.card),
         )
 
     def export(self, to: Path, *, trial: int | None = None) -> str:
@@ -231,15 +253,16 @@ class Sweep:
     def _work(self, display: Display, offline: bool) -> Leaderboard:
         """Connect, search, score; every way out leaves the folder ready for `resume`."""
         set_environment()
+        from tuner.confirm import Confirmation
+        from tuner.final import FinalLanes
         from tuner.record import Recorder
-        from tuner.search.study import Search
         from tuner.tracking.tracker import Tracker
 
         began = time.monotonic()
         with lock.held(self.folder, self.spec.name):
             uri = None if offline else self.home.tracking_uri(self.spec.tracking.uri)
             tracker = Tracker(uri, self.spec.name, self.folder)
-            search = Search(*self._search_arguments())
+            search = self._opened()
             name = self.spec.name
             interruption = Interruption(f"interrupted; `tuner resume {name}` goes on")
             recorder = Recorder(
@@ -247,7 +270,7 @@ class Sweep:
             )
             context = self.context
             try:
-                recorder.open(self._card())
+                recorder.open(self.card())
                 display.message("starting Ray")
                 with connected() as nodes, interruption:
                     lanes = planned(self.spec, nodes)
@@ -255,7 +278,14 @@ class Sweep:
                     with interruption.deferred():
                         self._search(search, recorder, context, lanes.lanes, began)
                     interruption.check()
-                    self._score(search, context, display)
+                    records = search.records()
+                    confirmation = Confirmation(
+                        self.spec, self.folder, records, self._deadline(began), display
+                    )
+                    with FinalLanes(context, lanes.lanes) as final_lanes:
+                        confirmation.run(final_lanes)
+                        self._score(records, confirmation, final_lanes, display)
+                    confirmation.clean()
                 board = self._board(search.records())
                 write_text(self.folder / "leaderboard.csv", to_csv(board))
                 recorder.close(board)
@@ -271,21 +301,29 @@ class Sweep:
             write_text(self.folder / _FINISHED, json.dumps({"seconds": time.monotonic() - began}))
         return board
 
-    def _search(self, search: Any, recorder: Any, context: Any, lanes: int, began: float) -> None:
-        """Runs Tune until the budget is spent."""
+    def _search(
+        self, search: Search, recorder: Recorder, context: Context, lanes: int, began: float
+    ) -> None:
+        """Trains until the budget is spent."""
+        if search.unfinished() or search.num_suggested < self.spec.search.trials:
+            self._tune(search, recorder, context, lanes, began)
+        recorder.settle()
+        if not any(r.outcome and r.outcome.usable for r in search.records()):
+            raise SweepFailed(_why_all_failed(search.records()))
+
+    def _tune(
+        self, search: Search, recorder: Recorder, context: Context, lanes: int, began: float
+    ) -> None:
+        """Runs Ray Tune, whose state is thrown away."""
         # Under any search algorithm Tune prepares one trial at a time, which leaves lanes idle.
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)
         from ray import tune
 
+        from tuner.confirm import SearchClock
         from tuner.search.tune import TuneScheduler, TuneSearcher, skip_telemetry
         from tuner.trainable import LaneTrainable
 
-        hours = self.spec.search.hours
-        deadline = None if hours is None else began + 3600 * hours
-
-        def is_over() -> bool:
-            return deadline is not None and time.monotonic() > deadline
-
+        is_over = SearchClock(self.spec, search.records, lanes, self._deadline(began))
         searcher = TuneSearcher(
             search, self.spec.search.trials, lambda: is_over() or recorder.hopeless
         )
@@ -318,34 +356,36 @@ class Sweep:
         finally:
             # Tune's own state is disposable: the study and the checkpoints are the truth.
             shutil.rmtree(scratch, ignore_errors=True)
-        recorder.settle()
-        if not any(r.outcome and r.outcome.usable for r in search.records()):
-            raise SweepFailed(_why_all_failed(search.records()))
 
-    def _score(self, search: Any, context: Any, display: Display) -> None:
-        """Scores the winner and the default on the test split, once each for all time."""
-        card = self._card()
+    def _deadline(self, began: float) -> float | None:
+        hours = self.spec.search.hours
+        return None if hours is None else began + 3600 * hours
+
+    def _score(
+        self,
+        records: Sequence[TrialRecord],
+        confirmation: Confirmation,
+        lanes: FinalLanes,
+        display: Display,
+    ) -> None:
+        """Scores the winner, the default and all fresh seeds on the test split, once each for all
+        time."""
+        from tuner.final import Scores
+
+        card = self.card()
         if not card.num_sequences.get("test"):
             return
-        from tuner.final import score
-
-        records = search.records()
         best = self._board(records).best
-        assert best is not None
-        known: dict[str, dict[str, float]] = _read(self.folder / _FINALS, {})
-        wanted = [
-            record
-            for record in records
-            if record.number in {best.number, 0} and str(record.number) not in known
-            if record.outcome is not None and record.outcome.usable
-        ]
-        if not wanted:
-            return
-        numbers = " and ".join(str(record.number) for record in wanted)
-        display.message(f"scoring the final models of trials {numbers} on the test data")
-        scores = score(context, wanted, folds=card.num_folds > 0)
-        known |= {str(r.number): found for r, found in zip(wanted, scores, strict=True)}
-        write_text(self.folder / _FINALS, json.dumps(known, indent=1))
+        wanted = {0} if best is None else {0, best.number}
+        scores = Scores(self.folder, folds=card.num_folds > 0)
+        own = scores.missing([record for record in records if record.number in wanted])
+        if own:
+            numbers = " and ".join(str(final.record.number) for final, _ in own)
+            display.message(f"scoring the final models of trials {numbers} on the test data")
+        seeds = confirmation.untested()
+        calls = [scores.call(*each, scores.keep) for each in own]
+        calls += [scores.call(*each, confirmation.tested) for each in seeds]
+        lanes.do(calls, len(calls))
 
     def _create(self, display: Display) -> None:
         """Makes the sweep's folder in one rename, so that a mistake in the data leaves nothing."""
@@ -400,9 +440,10 @@ class Sweep:
                     )
                 )
             return
-        frozen = json.loads((self.folder / SPEC).read_text(encoding="utf-8"))
+        # What an older version did not know reads as its default.
+        frozen = SweepSpec.from_data(json.loads((self.folder / SPEC).read_text(encoding="utf-8")))
         name = self.spec.name
-        if changed := differences(frozen, json.loads(json.dumps(self.spec.to_data()))):
+        if changed := differences(_plain(frozen), _plain(self.spec)):
             raise CommandError(
                 Mistake(
                     code="sweep/changed",
@@ -446,18 +487,23 @@ class Sweep:
         from tuner.data.prepare import changed_files
         from tuner.errors import DataError
 
-        if mistakes := changed_files(self._card(), self.spec.root):
+        if mistakes := changed_files(self.card(), self.spec.root):
             raise DataError(mistakes)
 
-    def _card(self) -> Any:
-        from tuner.data.card import DataCard
+    def _opened(self, *, read_only: bool = False) -> Search:
+        from tuner.search.study import Search
 
-        return DataCard.loads((self.folder / "data" / "card.json").read_text(encoding="utf-8"))
-
-    def _search_arguments(self) -> tuple[Any, ...]:
         spec = self.spec
-        direction = "maximize" if spec.maximize else "minimize"
-        return spec.space, spec.search, self.folder, direction, spec.max_epochs
+        return Search(
+            spec.space,
+            spec.search,
+            self.folder,
+            "maximize" if spec.maximize else "minimize",
+            spec.max_epochs,
+            objectives=spec.objectives,
+            constraints=spec.constraints,
+            read_only=read_only,
+        )
 
 
 def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
@@ -499,6 +545,11 @@ def _why_all_failed(records: Sequence[Any]) -> str:
     number = records[reasons.index(first)].number
     where = f"; see trials/{number:04d}/error.txt" if first.startswith(State.FAILED) else ""
     return f"all {len(reasons)} trials failed, {reasons.count(first)} with {first}{where}"
+
+
+def _plain(spec: SweepSpec) -> Any:
+    """As it is read back from a file: lists for tuples."""
+    return json.loads(json.dumps(spec.to_data()))
 
 
 def _read(path: Path, absent: Any) -> Any:

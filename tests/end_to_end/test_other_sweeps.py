@@ -26,13 +26,14 @@ def test_folds_with_a_gang_of_two(tmp_path: Path) -> None:
     write_spec(
         tmp_path / "folds.yaml",
         data=data | {"validation": {"folds": 3}, "test": 0.2},
-        search={"trials": 2, "seed": 3},
+        search={"trials": 2, "seed": 3, "confirm": 1, "seeds": 2},
         resources={"workers": 2},
     )
     done = tuner("sweep", "folds.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     best = trials_of(tmp_path, "folds")[0]
     assert best["test"] is not None
+    assert best["seeds"] == 2 and best["mean"] is not None and best["test_mean"] is not None
     done = tuner("export", "folds", "--to", "model", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "train rows" in done.stdout

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tuner.outcome import State
-from tuner.repeats import Repeats
+from tuner.repeats import Repeat, Repeats
 from tuner.results.interval import Interval
 from tuner.results.ranking import Ranking, rank
 
@@ -114,22 +114,26 @@ class Leaderboard:
         repeats = repeats or Repeats()
         ranking = rank(spec, records, repeats)
         by_number = {record.number: record for record in records}
-        rest = [number for number in by_number if number not in ranking.order]
+        ranks = {number: place for place, number in enumerate(ranking.order, 1)}
+        rest = [number for number in by_number if number not in ranks]
+
+        def row(record: TrialRecord) -> Row:
+            number = record.number
+            return _row(
+                record,
+                spec.metric,
+                ranks.get(number),
+                ranking,
+                repeats.of(number),
+                finals.get(str(number), {}).get(spec.metric),
+                (built or {}).get(number, {}),
+            )
+
         return cls(
             name=spec.name,
             metric=spec.metric,
             maximize=spec.maximize,
-            rows=tuple(
-                _row(
-                    by_number[n],
-                    ranking,
-                    repeats,
-                    finals.get(str(n), {}),
-                    spec.metric,
-                    (built or {}).get(n, {}),
-                )
-                for n in [*ranking.order, *rest]
-            ),
+            rows=tuple(row(by_number[number]) for number in [*ranking.order, *rest]),
             baselines=tuple(_baselines(baselines, spec.metric)),
             searched=tuple(p for p, q in spec.space.parameters.items() if q.domain.size != 1),
             objectives=tuple(objective.name for objective in spec.objectives),
@@ -205,22 +209,22 @@ class Leaderboard:
 
 def _row(
     record: TrialRecord,
-    ranking: Ranking,
-    repeats: Repeats,
-    test: Mapping[str, float],
     metric: str,
+    place: int | None,
+    ranking: Ranking,
+    seeds: Mapping[int, Repeat],
+    test: float | None,
     built: Mapping[str, int],
 ) -> Row:
     number, outcome = record.number, record.outcome
-    mine = repeats.of(number)
-    tests = [repeat.test[metric] for repeat in mine.values() if repeat.test]
-    broken = {seed: r.outcome for seed, r in mine.items() if not r.outcome.usable}
+    tests = [repeat.test[metric] for repeat in seeds.values() if repeat.test]
+    broken = {seed: r.outcome for seed, r in seeds.items() if not r.outcome.usable}
     return Row(
         number=number,
-        rank=ranking.order.index(number) + 1 if number in ranking.order else None,
+        rank=place,
         state=outcome.state if outcome else State.RUNNING,
         value=outcome.value if outcome else None,
-        test=test.get(metric),
+        test=test,
         epochs=outcome.epochs if outcome else 0,
         best_epoch=outcome.best_epoch if outcome else None,
         seconds=outcome.seconds if outcome else 0.0,
@@ -232,9 +236,9 @@ def _row(
         built=built,
         violated=ranking.violated.get(number, ()),
         pareto=number in ranking.front,
-        seeds=tuple(mine),
+        seeds=tuple(seeds),
         interval=ranking.intervals.get(number),
-        test_interval=Interval.of(tests) if len(tests) == len(mine) > 1 else None,
+        test_interval=Interval.of(tests) if len(tests) == len(seeds) > 1 else None,
         unstable="; ".join(f"seed {s}: {o.state}, {o.reason}" for s, o in broken.items()),
         tie=ranking.ties.get(number),
     )
