@@ -17,9 +17,12 @@ from tuner.data.card import DataCard
 from tuner.outcome import Outcome, State, outcome_from_json
 from tuner.results import curve, report
 from tuner.results.answer import answer, to_markdown
+from tuner.results.interval import Interval
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Progress, Running
+from tuner.results.pace import Pace
 from tuner.results.report.findings import Findings
+from tuner.results.waiting import Waiting
 from tuner.search.study import Search
 from tuner.spec import SweepSpec
 from tuner.tasks import _tables as tables
@@ -76,6 +79,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._states: Counter[State] = Counter()
         self._best: tuple[int, float] | None = None
         self._card: DataCard
+        self._pace = Pace(spec.search.hours)
+        self._waiting = Waiting(resources=spec.resources)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its own state, which is never read again."""
@@ -146,7 +151,15 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
                 figures[f"test/{board.metric}"] = best.test
         if default is not None and default.value is not None:
             figures["default/value"] = default.value
+        if best is not None and best.interval is not None:
+            figures |= _ends("best", best.interval)
+            if best.test_interval is not None:
+                figures |= _ends(f"test/{board.metric}", best.test_interval)
+            if board.tied:
+                tags["tied"] = ", ".join(str(row.number) for row in board.tied)
         for row in board.rows:
+            if row.interval is not None:
+                self._tracker.best(_key(row.number), _ends("seeds", row.interval))
             if row.test is not None:
                 self._tracker.best(_key(row.number), {f"test/{board.metric}": row.test})
         if best is not None:
@@ -180,11 +193,16 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._between_steps()
+        if self._waiting.look(trials):
+            if self._waiting.reason:
+                self._display.message(self._waiting.reason)
+            self._display.progress(self._progress())
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         # Not before: importing MLflow would take the lanes' start a second.
         self._tracker.start()
         number = trial.config["number"]
+        self._pace.start()
         self._open_trial(number, trial.config["values"])
         self._display.progress(self._progress())
 
@@ -237,7 +255,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._count(number, outcome)
         key, folder = _key(number), self._folder / trial_folder(number)
         figures = {f"best/{name}": value for name, value in outcome.metrics.items()}
-        figures |= {"epochs": outcome.epochs, "seconds": outcome.seconds}
+        figures |= {"epochs": outcome.epochs, "seconds": outcome.seconds} | outcome.costs
         if outcome.best_epoch is not None:
             figures["best/epoch"] = outcome.best_epoch
         self._tracker.best(key, {_legal(name): value for name, value in figures.items()})
@@ -251,6 +269,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._tracker.end(key, _STATUS[outcome.state])
         checkpoint.delete_epochs(folder)
         if shown:
+            self._pace.end()
             self._display.ended(number, outcome, self._progress())
 
     def _count(self, number: int, outcome: Outcome) -> None:
@@ -266,6 +285,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             self._best = (number, outcome.value)
 
     def _progress(self) -> Progress:
+        left = self._spec.search.trials - sum(self._states.values())
         return Progress(
             metric=self._spec.metric,
             total=self._spec.search.trials,
@@ -273,7 +293,15 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             best=self._best,
             running=tuple(self._running.values()),
             problem=self._tracker.problem,
+            waiting=self._waiting.reason,
+            per_minute=self._pace.per_minute(),
+            seconds_left=self._pace.seconds_left(max(0, left)),
         )
+
+
+def _ends(prefix: str, interval: Interval) -> dict[str, float]:
+    """A mean over fresh seeds with its interval, as metrics."""
+    return {f"{prefix}/{end}": getattr(interval, end) for end in ("mean", "low", "high")}
 
 
 def _key(number: int) -> str:

@@ -38,6 +38,12 @@ class Progress:
     running: tuple[Running, ...]
     problem: str | None
     """Why nothing reaches the tracking server, if so."""
+    waiting: str = ""
+    """Why no trial is running, if so."""
+    per_minute: float | None = None
+    """Trials that end in a minute; None before the first did."""
+    seconds_left: float | None = None
+    """Until the last trial ends or the hours are over, at this pace; None where nothing tells."""
 
     @property
     def ended(self) -> int:
@@ -60,6 +66,11 @@ class Display(Protocol):
     def ended(self, number: int, outcome: Outcome, progress: Progress) -> None:
         """A trial is over."""
 
+    def repeated(
+        self, number: int, seed: int, outcome: Outcome, metric: str, ended: int, total: int
+    ) -> None:
+        """A trial's configuration was trained again on a fresh seed, as one of several."""
+
 
 class Silent:
     """Shows nothing: the default in Python."""
@@ -74,6 +85,11 @@ class Silent:
         pass
 
     def ended(self, number: int, outcome: Outcome, progress: Progress) -> None:
+        pass
+
+    def repeated(
+        self, number: int, seed: int, outcome: Outcome, metric: str, ended: int, total: int
+    ) -> None:
         pass
 
 
@@ -103,6 +119,10 @@ class Live:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the table off the terminal, for what is to stay there."""
         if self._table is not None:
             self._table.stop()
 
@@ -127,12 +147,21 @@ class Live:
         )
         self.progress(progress)
 
+    def repeated(
+        self, number: int, seed: int, outcome: Outcome, metric: str, ended: int, total: int
+    ) -> None:
+        said = outcome.state if outcome.value is None else f"{metric} {outcome.value:.5g}"
+        reason = f" ({outcome.reason})" if outcome.state is not State.COMPLETE else ""
+        self._line(
+            f"{self._clock()}  trial {number} on seed {seed}: {said}, "
+            f"{outcome.seconds:.1f} s{reason}  [{ended}/{total}]"
+        )
+
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def _clock(self) -> str:
-        seconds = int(time.monotonic() - self._begun)
-        return f"{seconds // 3600:d}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+        return clock(time.monotonic() - self._begun)
 
     def _picture(self, progress: Progress) -> Group:
         from rich.console import Group
@@ -140,18 +169,35 @@ class Live:
         from rich.table import Table
         from rich.text import Text
 
-        facts = [f"{progress.ended}/{progress.total} trials"]
-        facts += [f"{n} {state.lower()}" for state, n in progress.states.items()]
-        if progress.best:
-            number, value = progress.best
-            facts.append(f"best {progress.metric} {value:.5g} of trial {number}")
-        head = Text(", ".join([*facts, self._clock()]))
         bar = ProgressBar(total=progress.total, completed=progress.ended, width=60)
         table = Table("trial", "epoch", f"best {progress.metric}", box=None, pad_edge=False)
         for trial in progress.running:
             best = "" if trial.best is None else f"{trial.best:.5g}"
             table.add_row(str(trial.number), f"{trial.epoch}/{trial.epochs}", best)
+        head = Text(", ".join([*facts(progress), self._clock()]))
         parts: list[Text | ProgressBar | Table] = [head, bar, table]
+        if progress.waiting:
+            parts.append(Text(progress.waiting, style="yellow"))
         if progress.problem:
             parts.append(Text(f"tracking: {progress.problem}", style="yellow"))
         return Group(*parts)
+
+
+def facts(progress: Progress) -> list[str]:
+    """How far a sweep is, how fast it goes, and until when."""
+    said = [f"{progress.ended}/{progress.total} trials"]
+    said += [f"{n} {state.lower()}" for state, n in progress.states.items()]
+    if progress.best:
+        number, value = progress.best
+        said.append(f"best {progress.metric} {value:.5g} of trial {number}")
+    if progress.per_minute is not None:
+        said.append(f"{progress.per_minute:.3g} a minute")
+    if progress.seconds_left is not None:
+        said.append(f"about {clock(progress.seconds_left)} left")
+    return said
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02:03."""
+    whole = int(seconds)
+    return f"{whole // 3600:d}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
