@@ -16,6 +16,8 @@ from tuner import __version__
 from tuner.errors import CommandError, InputError, Mistake, TunerError
 
 if TYPE_CHECKING:
+    from tuner.results.events import Events
+    from tuner.results.live import Live
     from tuner.sweep import Sweep
 
 ABOUT = "Tune recurrent networks: launch a sweep, compare its runs, export the best model."
@@ -64,32 +66,56 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from tuner.results.live import Live
     from tuner.sweep import Sweep
 
-    sweep = Sweep.from_file(
-        options.spec,
-        home=options.home,
-        settings=options.set,
-        name=options.name,
-        trials=options.trials,
-        hours=options.hours,
-    )
-    if not sweep.finished:
-        with Live() as live:
-            sweep.run(live, offline=options.offline)
-    _show(sweep)
-    return 0
+    with _display(options) as display:
+        sweep = Sweep.from_file(
+            options.spec,
+            home=options.home,
+            settings=options.set,
+            name=options.name,
+            trials=options.trials,
+            hours=options.hours,
+        )
+        if not sweep.finished:
+            sweep.run(display, offline=options.offline)
+        return _end(sweep, display)
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from tuner.results.live import Live
     from tuner.sweep import Sweep
 
-    sweep = Sweep.open(options.name, home=options.home)
-    with Live() as live:
-        sweep.resume(live, more_trials=options.trials, hours=options.hours, offline=options.offline)
-    _show(sweep)
+    with _display(options) as display:
+        sweep = Sweep.open(options.name, home=options.home)
+        sweep.resume(
+            display,
+            more_trials=options.trials,
+            hours=options.hours,
+            confirm=options.confirm,
+            offline=options.offline,
+        )
+        return _end(sweep, display)
+
+
+def _display(options: argparse.Namespace) -> Live | Events:
+    if options.json:
+        from tuner.results.events import Events
+
+        return Events()
+    from tuner.results.live import Live
+
+    return Live()
+
+
+def _end(sweep: Sweep, display: Live | Events) -> int:
+    """Tells the result: an event to a machine, a table to people."""
+    from tuner.results.live import Live
+
+    if isinstance(display, Live):
+        display.close()
+        _show(sweep)
+    else:
+        display.finished(sweep.leaderboard())
     return 0
 
 
@@ -111,11 +137,29 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
+    from tuner.results.select import Selection, select
     from tuner.results.show import write_leaderboard
     from tuner.sweep import Sweep
 
-    sweep = Sweep.open(options.name, home=options.home)
-    write_leaderboard(sweep.leaderboard(), options.format, options.output)
+    board = Sweep.open(options.name, home=options.home).leaderboard()
+    wanted = Selection(
+        columns=options.columns, where=options.where, sort=options.sort, top=options.top
+    )
+    write_leaderboard(select(board, wanted), options.format, options.output, options.columns)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    import json
+
+    from tuner.results.compare import compare
+    from tuner.results.show import show_comparison
+
+    found = compare(options.one, options.other, home=options.home)
+    if options.format == "json":
+        print(json.dumps(found.to_json(), indent=2, allow_nan=False))
+    else:
+        show_comparison(found)
     return 0
 
 
@@ -266,7 +310,13 @@ def _parser() -> _Parser:
     resume.add_argument("name", metavar="NAME")
     resume.add_argument("--trials", type=_more, metavar="+N", help="so many trials more")
     resume.add_argument("--hours", type=_hours, metavar="H", help="time limit from now on")
+    resume.add_argument(
+        "--confirm", type=_none_or_more, metavar="K", help="train the K best on fresh seeds"
+    )
     for running in (sweep, resume):
+        running.add_argument(
+            "--json", action="store_true", help="tell events on stdout, a JSON object per line"
+        )
         running.add_argument(
             "--offline", action="store_true", help="send nothing now; `tuner sync` delivers later"
         )
@@ -274,8 +324,26 @@ def _parser() -> _Parser:
     status.add_argument("name", metavar="NAME", nargs="?")
     board = command("leaderboard", _leaderboard, "the ranked trials of a sweep")
     board.add_argument("name", metavar="NAME")
+    board.add_argument(
+        "--columns", type=_names, default=[], metavar="A,B", help="only these, in this order"
+    )
+    board.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only trials for which it holds, such as 'model/cell=lstm'; may be repeated",
+    )
+    board.add_argument(
+        "--sort", default="", metavar="COLUMN", help="by this column; --sort=-COLUMN: highest first"
+    )
+    board.add_argument("--top", type=_count, metavar="N", help="the first N only")
     board.add_argument("--format", choices=["table", "json", "csv", "parquet"], default="table")
     board.add_argument("--output", type=Path, metavar="FILE", help="write there (parquet: needed)")
+    both = command("compare", _compare, "what differs between two sweeps or two trials")
+    both.add_argument("one", metavar="A", help="a sweep, or NAME:NUMBER for one of its trials")
+    both.add_argument("other", metavar="B", help="another of the same kind")
+    both.add_argument("--format", choices=["table", "json"], default="table")
     report = command("report", _report, "one page to send: what was found, and how to repeat it")
     report.add_argument("name", metavar="NAME")
     report.add_argument(
@@ -336,6 +404,17 @@ def _count(text: str) -> int:
 
 def _number(text: str) -> int:
     return _integer(text, 0, 10**9, "a trial's number, 0 or more")
+
+
+def _none_or_more(text: str) -> int:
+    return _integer(text, 0, 10**6, "a number of trials, 0 or more")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of columns such as trial,value")
+    return names
 
 
 def _port(text: str) -> int:

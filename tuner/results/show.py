@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,9 @@ from tuner.home import Home
 from tuner.results import tables
 from tuner.results.leaderboard import Leaderboard
 from tuner.sweep import Sweep
+
+if TYPE_CHECKING:
+    from tuner.results.compare import Comparison
 
 _TOP = 10
 
@@ -36,9 +40,39 @@ def show(sweep: Sweep) -> None:
         )
     home = "" if sweep.home.path == Home().path else f" --home {sweep.home.path}"
     tuner = _program()
+    for line in _winner(board, f"{tuner} resume {board.name} --confirm 3{home}"):
+        console.print(line, markup=False)
     console.print(f"all of them:    {tuner} leaderboard {board.name}{home}")
     console.print(f"compare runs:   {tuner} ui{home}, then http://127.0.0.1:5000")
     console.print(f"best model:     {tuner} export {board.name} --to DIR{home}")
+
+
+def _winner(board: Leaderboard, confirm: str) -> list[str]:
+    """How sure the first place is, a line each; `confirm` is the command that makes it surer."""
+    best = board.best
+    if best is None:
+        broken = sum(bool(row.violated) for row in board.rows)
+        return [f"no winner:      {broken} trials break a constraint"] if broken else []
+    lines = []
+    if board.confirmed and best.interval is not None:
+        lines.append(
+            f"winner:         trial {best.number}, {board.metric} "
+            f"{tables.shown_interval(best.interval)} over {len(best.seeds)} fresh seeds"
+        )
+        if tied := [str(row.number) for row in board.tied]:
+            lines.append(f"a tie:          nothing tells it from trial {', '.join(tied)}")
+    elif not board.confirmed and sum(row.rank is not None for row in board.rows) > 1:
+        lines.append(
+            f"winner:         trial {best.number}, the best of single scores and so in part the "
+            f"luckiest; `{confirm}` tries the best on fresh seeds"
+        )
+    for row in board.rows:
+        if row.unstable:
+            lines.append(f"unstable:       trial {row.number} on {row.unstable}")
+    if front := [str(row.number) for row in board.rows if row.pareto]:
+        names = ", ".join(board.objectives)
+        lines.append(f"front:          trials {', '.join(front)} by {names}")
+    return lines
 
 
 def _program() -> str:
@@ -71,8 +105,16 @@ def show_status(sweeps: Sequence[Sweep], home: Home) -> None:
     console.print(table)
 
 
-def write_leaderboard(board: Leaderboard, kind: str, output: Path | None) -> None:
+def write_leaderboard(
+    board: Leaderboard, kind: str, output: Path | None, columns: Sequence[str] = ()
+) -> None:
     """Writes a leaderboard as `table`, `json`, `csv` or `parquet`, to stdout or a file.
+
+    Args:
+        board: the rows wanted.
+        kind: of the four.
+        output: the file; None for stdout.
+        columns: those wanted; all if none is named, of a table the telling ones.
 
     Raises:
         CommandError: the file cannot be written, or Parquet without a file.
@@ -88,15 +130,17 @@ def write_leaderboard(board: Leaderboard, kind: str, output: Path | None) -> Non
                     fix=f"Add such as --output {board.name}.parquet.",
                 )
             )
-        tables.to_parquet(board, output)
-        return
-    if kind == "table" and output is None:
-        _console().print(tables.to_table(board))
+        tables.to_parquet(board, output, columns)
         return
     if kind == "table":
-        text = _plain(board)
+        table = tables.to_chosen_table(board, columns) if columns else tables.to_table(board)
+        if output is None:
+            _console().print(table)
+            return
+        text = _plain(table)
     else:
-        text = tables.to_csv(board) if kind == "csv" else tables.to_json(board)
+        write = tables.to_csv if kind == "csv" else tables.to_json
+        text = write(board, columns)
     if output is None:
         sys.stdout.write(text)
         return
@@ -106,10 +150,33 @@ def write_leaderboard(board: Leaderboard, kind: str, output: Path | None) -> Non
         raise tables.unwritable(output, error) from None
 
 
-def _plain(board: Leaderboard) -> str:
+def show_comparison(found: Comparison) -> None:
+    """What differs between two sweeps or trials, section by section, and who is better."""
+    console = _console()
+    for title, differences in (
+        ("configuration", found.configuration),
+        ("data", found.data),
+        ("scores", found.scores),
+    ):
+        if not differences:
+            console.print(f"{title}: nothing differs")
+            continue
+        table = Table("", found.one, found.other, title=title, title_justify="left")
+        for difference in differences:
+            sides = (difference.one, difference.other)
+            table.add_row(difference.what, *map(_said, sides))
+        console.print(table)
+    console.print(found.verdict, markup=False)
+
+
+def _said(value: object) -> str:
+    return "" if value is None else f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _plain(table: Table) -> str:
     console = Console(width=160, no_color=True, record=True, quiet=True)
     with console.capture() as captured:
-        console.print(tables.to_table(board))
+        console.print(table)
     return captured.get()
 
 
