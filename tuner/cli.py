@@ -185,7 +185,7 @@ def _export(options: argparse.Namespace) -> int:
     from tuner.sweep import Sweep
 
     sweep = Sweep.open(options.name, home=options.home)
-    print(sweep.export(Path(options.to), trial=options.trial))
+    print(sweep.export(Path(options.to), trial=options.trial, formats=options.format))
     return 0
 
 
@@ -355,6 +355,13 @@ def _parser() -> _Parser:
     export.add_argument("name", metavar="NAME")
     export.add_argument("--trial", type=_number, metavar="N", help="this trial instead of the best")
     export.add_argument("--to", required=True, metavar="DIR")
+    export.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT",
+        help="beside the ONNX graph; may be repeated",
+    )
     predict = command("predict", _predict, "apply an exported model to raw files")
     predict.add_argument("model", metavar="DIR", help="an exported model")
     predict.add_argument("input", metavar="INPUT", nargs="+", help="files laid out as in training")

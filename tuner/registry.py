@@ -24,6 +24,7 @@ FOLDERS = {
     "formats": "tuner.data.formats",
     "tokenizers": "tuner.data.tokenizers",
     "augmentations": "tuner.data.augmentations",
+    "exports": "tuner.export.formats",
 }
 """Kind of part → the package whose public modules are its parts."""
 

@@ -222,16 +222,22 @@ class Sweep:
             built=built(self.spec, records, self.card),
         )
 
-    def export(self, to: Path, *, trial: int | None = None) -> str:
+    def export(self, to: Path, *, trial: int | None = None, formats: Sequence[str] = ()) -> str:
         """Writes a model as a bundle, proven equal to the trained one; gives what to print.
 
+        Args:
+            to: the bundle's folder.
+            trial: number of the one to take instead of the best.
+            formats: those that the bundle is to hold besides ONNX.
+
         Raises:
-            CommandError: no such trial, none that is usable, or a folder that is something else.
+            CommandError: no such trial, none that is usable, an unknown format, or a folder that
+                is something else.
             ExportMismatch: the exported model does not equal the trained one.
         """
         from tuner.export.model import export_model
 
-        return export_model(self, to, trial)
+        return export_model(self, to, trial, formats)
 
     def sync(self) -> str:
         """Delivers what the tracking server has not got yet; gives what to tell the user.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -26,12 +26,10 @@ from tuner.export.contents import (
     Contents,
     Manifest,
 )
+from tuner.export.formats._base import Runner, files, get, names
 from tuner.export.integrity import altered, check_graph, read_plain, read_weights, sha256
-from tuner.export.session import open_session
+from tuner.export.session import run_graph
 from tuner.tasks._base import Outputs
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 Read = TypeVar("Read", Contents, Manifest)
 
@@ -42,21 +40,26 @@ class Bundle:
 
     folder: Path
     contents: Contents
-    _graph: bytes
+    format: str
+    """The one that it runs."""
+    _content: bytes
+    """Its file."""
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Bundle:
-        """Reads and checks a bundle.
+    def open(cls, folder: str | os.PathLike[str], format: str = "onnx") -> Bundle:
+        """Reads and checks a bundle, to run one of the formats that it holds.
 
         Raises:
-            BundleError: missing, linked, altered, inconsistent or of another version.
+            BundleError: missing, linked, altered, inconsistent, of another version, or without
+                this format.
         """
         folder = Path(folder)
         manifest = _parse(Manifest, folder / MANIFEST, read_plain(folder, MANIFEST))
-        if sorted(manifest.files) != sorted(FILES):
-            rule = f"the manifest must list {', '.join(FILES)}"
-            raise BundleError(altered(folder / MANIFEST, rule, ", ".join(sorted(manifest.files))))
-        content = {name: read_plain(folder, name) for name in FILES}
+        listed, known = set(manifest.files), {*FILES, *files()}
+        if not set(FILES) <= listed <= known:
+            rule = f"the manifest must list {', '.join(FILES)}, and files of formats"
+            raise BundleError(altered(folder / MANIFEST, rule, ", ".join(sorted(listed))))
+        content = {name: read_plain(folder, name) for name in manifest.files}
         broken = [
             altered(folder / name, "a file must be as its manifest says", f"{len(found)} bytes")
             for name, found in content.items()
@@ -68,16 +71,26 @@ class Bundle:
         contents = _parse(Contents, folder / CONTENTS, content[CONTENTS])
         about = contents.about
         wrong = check_graph(folder / GRAPH, content[GRAPH], about.signature)
+        held = {name: get(name).FILE for name in names() if get(name).FILE in listed}
+        if set(held) != set(contents.formats):
+            rule = f"the formats in {CONTENTS} must be those that the manifest lists"
+            wrong.append(altered(folder / CONTENTS, rule, ", ".join(contents.formats) or "none"))
+        for name, file in held.items():
+            wrong += get(name).check(folder / file, content[file], about.signature)
         if read_weights(folder / WEIGHTS, content[WEIGHTS]) != contents.weights:
             rule = f"the weights must have the names, shapes and types in {CONTENTS}"
             wrong.append(altered(folder / WEIGHTS, rule, "others"))
         if wrong:
             raise BundleError(wrong)
-        return cls(folder, contents, content[GRAPH])
+        if format != "onnx" and format not in held:
+            raise BundleError(_no_format(folder, format, list(held)))
+        return cls(folder, contents, format, content[held.get(format, GRAPH)])
 
-    def session(self, threads: int = 1) -> InferenceSession:
-        """A new onnxruntime session; what it takes and gives, the signature says."""
-        return open_session(self._graph, threads)
+    def runner(self, threads: int = 1) -> Runner:
+        """A new one, on so many threads; what it takes and gives, the signature says."""
+        if self.format == "onnx":
+            return run_graph(self._content, threads)
+        return get(self.format).runner(self._content, self.contents.about.signature, threads)
 
     def run(self, x: np.ndarray, lengths_B: np.ndarray) -> Outputs:
         """The network's outputs y, with the transitions where there are any.
@@ -131,12 +144,21 @@ class Bundle:
             raise DataError(_wrong_inputs(rule, f"{x.min()} … {x.max()}"))
         arrays = {"x": x.astype(kind), "lengths": lengths_B.astype(np.int64)}
         arrays |= {f"state_{i}": state for i, state in enumerate(states)}
-        found: list[np.ndarray] = self._single_threaded.run(None, arrays)
-        return found
+        return self._single_threaded(arrays)
 
     @cached_property
-    def _single_threaded(self) -> InferenceSession:
-        return self.session()
+    def _single_threaded(self) -> Runner:
+        return self.runner()
+
+
+def _no_format(folder: Path, format: str, held: Sequence[str]) -> Mistake:
+    return Mistake(
+        code="bundle/format",
+        rule=f"the format must be one that the bundle holds: {', '.join(['onnx', *held])}",
+        where=str(folder),
+        got=repr(format),
+        fix=f"Export the model again with `--format {format}`.",
+    )
 
 
 def _wrong_inputs(rule: str, got: str) -> Mistake:

@@ -36,6 +36,7 @@ def card(contents: Contents) -> str:
         table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
         "## Task",
         table(["option", "value"], ((k, json.dumps(v)) for k, v in about.task.options.items())),
+        _formats(contents),
         "## Making",
         f"The graph equals the trained network within {contents.difference:.1e} on "
         f"{contents.batches} batches of sizes and lengths it was not traced with.",
@@ -70,6 +71,16 @@ def _more(about: About) -> str:
             "`next_0` and so on are what the next piece is given."
         )
     return ""
+
+
+def _formats(contents: Contents) -> str:
+    """What else lies in the folder; nothing where that is all."""
+    rows = (
+        [name, exported.file, "; ".join(exported.notes) or "–"]
+        for name, exported in contents.formats.items()
+    )
+    found = table(["format", "file", "notes"], rows)
+    return f"## Formats\n\n{found}" if found else ""
 
 
 def _scores(scores: Sequence[Score]) -> str:

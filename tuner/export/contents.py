@@ -18,7 +18,7 @@ CONTENTS = "bundle.json"
 CARD = "card.md"
 MANIFEST = "MANIFEST.json"
 FILES = (WEIGHTS, GRAPH, CONTENTS, CARD)
-"""All that the manifest vouches for."""
+"""What every bundle holds and its manifest vouches for; further formats add a file each."""
 
 
 class TaskUsed(Config):
@@ -89,6 +89,15 @@ class Weight(Config):
     """As safetensors writes it: F32."""
 
 
+class Exported(Config):
+    """One format besides the graph."""
+
+    file: str
+    """Its file in the bundle."""
+    notes: tuple[str, ...] = ()
+    """What must be known of it."""
+
+
 class Contents(Config):
     """`bundle.json`."""
 
@@ -99,6 +108,8 @@ class Contents(Config):
     """Largest difference between the graph and the trained network, absolute or relative."""
     batches: int = Field(ge=1)
     """How many batches the two were compared on."""
+    formats: dict[str, Exported] = Field(default_factory=dict)
+    """What the bundle holds besides the graph, by the names that `--format` takes."""
     made_with: dict[str, str]
     """Versions of the libraries."""
 

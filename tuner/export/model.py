@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tuner.data.store import Store
 from tuner.errors import CommandError, ExportMismatch, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import About, Score, Signature, TaskUsed
+from tuner.export.formats._base import chosen
 from tuner.export.write import write
 from tuner.models.network import Network
 from tuner.models.shape import Shape
@@ -33,16 +34,19 @@ TOLERANCE = 1e-6
 _ROWS = 512
 
 
-def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
+def export_model(sweep: Sweep, to: Path, number: int | None, formats: Sequence[str] = ()) -> str:
     """Writes the best model, or a trial's, as a bundle; gives what to tell the user.
 
     The graph must give the network's outputs on made and on real batches, and on the validation
     rows the leaderboard's value, before the folder appears.
 
     Raises:
-        CommandError: no such trial, none that is usable, or a folder that is something else.
+        CommandError: no such trial, none that is usable, an unknown format, or a folder that is
+            something else.
+        InputError: a format that cannot hold this network.
         ExportMismatch: the graph does not equal the network, or not the leaderboard's value.
     """
+    wanted = chosen(formats)
     row = _chosen(sweep.leaderboard(), number)
     store = Store.open(sweep.folder / "data")
     config = TrialConfig.from_values(row.values, sweep.spec.task)
@@ -74,12 +78,16 @@ def export_model(sweep: Sweep, to: Path, number: int | None) -> str:
     batch = task.batch(store, task.rows(store, split, None)[:_ROWS])
     real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
     about = _about(sweep, row, task, config, store, signature_of(module, real[0], task.shape))
-    bundle = write(to, module, about, [real], prove)
+    bundle = write(to, module, about, [real], prove, wanted)
     return (
         f"{bundle.folder}: trial {row.number}, {sweep.spec.metric} {row.value:.6g} on validation "
         f"data; the graph equals the network within {bundle.contents.difference:.1e} on "
         f"{bundle.contents.batches} batches and gives {sweep.spec.metric} {expected:.6g} on the "
         f"{len(task.rows(store, split, None))} {split} rows"
+        + "".join(
+            f"\n{bundle.folder / exported.file}: {name}{''.join(f'; {n}' for n in exported.notes)}"
+            for name, exported in bundle.contents.formats.items()
+        )
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from tuner.errors import ExportMismatch
 from tuner.export.contents import Signature
-from tuner.export.session import open_session
+from tuner.export.formats._base import Runner
 
 TOLERANCE = 1e-5
 """Of |graph - network| / max(1, |network|)."""
@@ -44,21 +43,21 @@ def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
 def verify(
     module: nn.Module,
     signature: Signature,
-    graph: Path,
+    run: Runner,
     batches: Iterable[Batch],
     suspects: Sequence[str] = (),
+    what: str = "an exported graph",
 ) -> float:
-    """The largest difference between the graph and the network, relative above 1.
+    """The largest difference between an export and the network, relative above 1.
 
     States of streams are compared as well, from made ones. `module` lies on the CPU in evaluation
     mode; `suspects` are lines of its code that may be to blame.
 
     Raises:
-        ExportMismatch: above 1e-5 anywhere, another shape, a number that is not finite, or a graph
-            that does not run.
+        ExportMismatch: above 1e-5 anywhere, another shape, a number that is not finite, or an
+            export that does not run.
     """
     assert not module.training, "a comparison with a network in training mode"
-    session = open_session(graph.read_bytes())
     generator = torch.Generator().manual_seed(1)
     worst = 0.0
     for x, lengths_B in batches:
@@ -71,15 +70,15 @@ def verify(
         arrays = {"x": x.numpy(), "lengths": lengths_B.numpy()}
         arrays |= {f"state_{i}": state.numpy() for i, state in enumerate(states)}
         try:
-            found = session.run(None, arrays)
-        except Exception as error:  # onnxruntime has no exception of its own to catch
+            found = run(arrays)
+        except Exception as error:  # runtimes have no exceptions of their own to catch
             said = str(error).strip().partition("Status Message: ")[2] or str(error)
-            raise _mismatch(x, f"the error {said!r}", suspects) from error
+            raise _mismatch(what, x, f"the error {said!r}", suspects) from error
         pairs = zip(found, expected, strict=True)
         difference = max(_difference(graph, network) for graph, network in pairs)
         # Not `>`: a NaN is a mismatch too.
         if not difference <= TOLERANCE:
-            raise _mismatch(x, f"a difference of {difference:g}", suspects)
+            raise _mismatch(what, x, f"a difference of {difference:g}", suspects)
         worst = max(worst, difference)
     return worst
 
@@ -90,12 +89,12 @@ def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.nda
     return [tensor.numpy() for tensor in (y, *([rest] if isinstance(rest, Tensor) else rest))]
 
 
-def _mismatch(x_BTF: Tensor, got: str, suspects: Sequence[str]) -> ExportMismatch:
+def _mismatch(what: str, x_BTF: Tensor, got: str, suspects: Sequence[str]) -> ExportMismatch:
     hint = "Look in the model's forward pass for a size or a value that becomes a Python number"
     if suspects:
         hint = f"Look at {'; '.join(suspects)}"
     return ExportMismatch(
-        f"an exported graph must equal the trained network within {TOLERANCE:g}; a batch of "
+        f"{what} must equal the trained network within {TOLERANCE:g}; a batch of "
         f"{x_BTF.shape[0]} sequences of up to {x_BTF.shape[1]} steps gave {got}. {hint}: the "
         "exporter freezes it, where `x.shape[0]` stays free. [export/mismatch]"
     )

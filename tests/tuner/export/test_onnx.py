@@ -14,10 +14,11 @@ from torch import nn
 from tuner import registry
 from tuner.errors import ExportMismatch, InputError
 from tuner.export.contents import Signature
+from tuner.export.formats._base import Runner
 from tuner.export.integrity import check_graph
 from tuner.export.model import signature_of
 from tuner.export.onnx import to_onnx
-from tuner.export.session import open_session
+from tuner.export.session import open_session, run_graph
 from tuner.export.verify import TOLERANCE, untraced_batches, verify
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
@@ -25,6 +26,10 @@ from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import Dropouts, Shape
 
 SIGNATURE = Signature(inputs=3, outputs=4)
+
+
+def running(graph: Path) -> Runner:
+    return run_graph(graph.read_bytes(), 1)
 
 
 def network(**options: object) -> nn.Module:
@@ -60,7 +65,7 @@ def test_the_graph_equals_the_network(
     batches = untraced_batches(SIGNATURE)
     assert {len(lengths) for _, lengths in batches} >= {1, 3, 7}, "other batch sizes"
     assert any((lengths < x.shape[1]).any() for x, lengths in batches), "padded ones"
-    assert verify(module, SIGNATURE, tmp_path / "model.onnx", batches) <= TOLERANCE
+    assert verify(module, SIGNATURE, running(tmp_path / "model.onnx"), batches) <= TOLERANCE
 
 
 TOKENS = Shape(0, 4, vocabulary=9, per_step=True)
@@ -93,7 +98,7 @@ def test_the_graph_equals_the_network_whatever_it_reads_and_gives(
 
     batches = untraced_batches(signature)
     graph = tmp_path / "model.onnx"
-    assert verify(module, signature, graph, batches, suspects) <= TOLERANCE
+    assert verify(module, signature, running(graph), batches, suspects) <= TOLERANCE
     assert not check_graph(graph, graph.read_bytes(), signature)
 
 
@@ -137,7 +142,8 @@ def test_a_graph_that_freezes_a_size_is_a_mismatch(
 ) -> None:
     suspects = to_onnx(module.eval(), SIGNATURE, tmp_path / "model.onnx")
     with pytest.raises(ExportMismatch, match="freezes") as raised:
-        verify(module, SIGNATURE, tmp_path / "model.onnx", untraced_batches(SIGNATURE), suspects)
+        graph = running(tmp_path / "model.onnx")
+        verify(module, SIGNATURE, graph, untraced_batches(SIGNATURE), suspects)
     assert got in str(raised.value)
     assert f"test_onnx.py line {FIRST_LINE[type(module)]}: {line}" in str(raised.value)
 
