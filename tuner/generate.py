@@ -30,7 +30,8 @@ def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) 
         CommandError: the model is none of language.
     """
     bundle = Bundle.open(model)
-    if not bundle.contents.about.signature.states:
+    signature = bundle.contents.about.signature
+    if not signature.states or signature.ragged:
         raise CommandError(
             Mistake(
                 code="generate/model",

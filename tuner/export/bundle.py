@@ -72,7 +72,7 @@ class Bundle:
         about = contents.about
         wrong = check_graph(folder / GRAPH, content[GRAPH], about.signature)
         held = {name: get(name).FILE for name in names() if get(name).FILE in listed}
-        if set(held) != set(contents.formats):
+        if set(held) != set(contents.formats) - {"onnx"}:
             rule = f"the formats in {CONTENTS} must be those that the manifest lists"
             wrong.append(altered(folder / CONTENTS, rule, ", ".join(contents.formats) or "none"))
         for name, file in held.items():
@@ -108,6 +108,8 @@ class Bundle:
     ) -> tuple[np.ndarray, list[np.ndarray]]:
         """The outputs of a piece of each stream, and the states that the next piece goes on from.
 
+        Where the signature is `ragged`, a row that has nothing new takes part with a length of 0.
+
         Raises:
             DataError: as for `run`.
         """
@@ -134,8 +136,9 @@ class Bundle:
             empty = (0, x.shape[1], wants.outputs) if wants.per_step else (0, wants.outputs)
             return [np.empty(empty, dtype=np.float32)]
         shortest, longest = int(lengths_B.min()), int(lengths_B.max())
-        if shortest < 1 or longest > x.shape[1]:
-            rule = f"lengths must be in 1 … {x.shape[1]}"
+        least = 0 if wants.ragged else 1
+        if shortest < least or not 1 <= x.shape[1] >= longest:
+            rule = f"lengths must be in {least} … {x.shape[1]}, and steps at least 1"
             raise DataError(_wrong_inputs(rule, f"{shortest} … {longest}"))
         kind = np.int64 if wants.vocabulary else np.float32
         most = np.array([wants.vocabulary, *[wants.characters] * (wants.inputs - 1)])

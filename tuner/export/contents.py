@@ -37,6 +37,10 @@ class Score(Config):
     """None where the sweep had no test data."""
     baseline: float | None = None
     """The naive model's score on the validation data."""
+    interval: tuple[float, float] | None = None
+    """Ends of the 95 % interval of the mean over fresh seeds on validation data, if known."""
+    seeds: int = Field(default=0, ge=0)
+    """How many fresh seeds."""
 
 
 class Signature(Config):
@@ -63,6 +67,37 @@ class Signature(Config):
     and so on, zeros at the start, and outputs `next_0` and so on."""
     start: tuple[tuple[float, ...], ...] = ()
     """What the last of these states start from, unit by unit; all others from zeros."""
+    ragged: bool = False
+    """Whether a row's piece may be shorter than others, or empty with a length of 0: its states
+    are those after its own last step. Otherwise what goes on must not be padded."""
+
+
+class DataUsed(Config):
+    """One raw file as it was read."""
+
+    name: str
+    """As the spec spells it."""
+    split: str
+    sha256: str
+    bytes: int
+
+
+class Pruning(Config):
+    """What magnitude pruning took, and what it cost (Han et al., 2015)."""
+
+    share: float
+    """Of each weight matrix, as asked for."""
+    sparsity: float
+    """Share of all parameters that are 0."""
+    epochs: int
+    """Of fine-tuning, after which the network is as here."""
+    split: str
+    """The rows that both scores are of."""
+    metric: str
+    before: float
+    after: float
+    lost: float
+    """Share of the score."""
 
 
 class About(Config):
@@ -79,6 +114,18 @@ class About(Config):
     preprocessing: dict[str, JsonValue]
     """From a raw file to x_BTF and from y_BO to an answer: layout, features, scaling, labels …"""
     scores: tuple[Score, ...] = ()
+    data: tuple[DataUsed, ...] = ()
+    sequences: dict[str, int] = Field(default_factory=dict)
+    """Of each split."""
+    limits: tuple[str, ...] = ()
+    """What the model cannot be expected to do, a sentence each."""
+    licence: str = ""
+    """Empty: not stated."""
+    spec: dict[str, JsonValue] = Field(default_factory=dict)
+    """The sweep's, all of it but where it lay."""
+    repeat: tuple[str, ...] = ()
+    """Commands that make this bundle again."""
+    pruning: Pruning | None = None
 
 
 class Weight(Config):
@@ -89,13 +136,34 @@ class Weight(Config):
     """As safetensors writes it: F32."""
 
 
+class Proof(Config):
+    """A format and the trained network, over all rows of one split."""
+
+    split: str
+    rows: int
+    metric: str
+    network: float
+    """The trained network's score, in torch."""
+    export: float
+    """The format's."""
+    difference: float
+    """Worst absolute difference of an output that counts."""
+
+
 class Exported(Config):
-    """One format besides the graph."""
+    """One format."""
 
     file: str
     """Its file in the bundle."""
+    bytes: int
+    compressed: int
+    """Bytes that zlib makes of them, as an archive would."""
     notes: tuple[str, ...] = ()
     """What must be known of it."""
+    proofs: tuple[Proof, ...] = ()
+    """On what it was chosen by, and on test data where there is any."""
+    lost: float | None = None
+    """Share of the score lost on validation data, of a format that is not exact."""
 
 
 class Contents(Config):
@@ -109,7 +177,9 @@ class Contents(Config):
     batches: int = Field(ge=1)
     """How many batches the two were compared on."""
     formats: dict[str, Exported] = Field(default_factory=dict)
-    """What the bundle holds besides the graph, by the names that `--format` takes."""
+    """What the bundle holds, the graph as `onnx`, by the names that `--format` takes."""
+    max_loss: float | None = None
+    """Share of the score that a format may have lost; None where all are exact."""
     made_with: dict[str, str]
     """Versions of the libraries."""
 

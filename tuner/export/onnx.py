@@ -6,7 +6,9 @@ every nn.RNN (torch 2.13), so this takes the exporter that traces, deprecated th
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,9 +114,26 @@ def _line(warning: warnings.WarningMessage) -> str:
 
 @contextmanager
 def _warnings() -> Iterator[list[warnings.WarningMessage]]:
-    """Collects what the exporter says, less what nn.LSTM's checks of its own arguments cause."""
+    """Collects what the exporter says, less what torch's checks of its own arguments cause."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         message = "Converting a tensor to a Python boolean"
-        warnings.filterwarnings("ignore", message, TracerWarning, r"torch\.nn\.modules\.rnn")
-        yield told
+        for place in (r"torch\.nn\.modules\.rnn", r"torch\.nn\.utils\.rnn"):
+            warnings.filterwarnings("ignore", message, TracerWarning, place)
+        with _silent():
+            yield told
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Its C++ part warns of packed sequences, which it then exports, past Python's stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

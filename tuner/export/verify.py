@@ -33,7 +33,9 @@ def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
             x = torch.randn(*shape, generator=generator)
         lengths_B = torch.randint(least_steps, num_steps + 1, (num_sequences,), generator=generator)
         lengths_B[0] = num_steps
-        if signature.states:
+        if signature.ragged:
+            lengths_B[1:] -= torch.randint(0, 2, (num_sequences - 1,), generator=generator)
+        elif signature.states:
             # What goes on is not padded.
             lengths_B[:] = num_steps
         batches.append((x, lengths_B))

@@ -29,6 +29,11 @@ class Convolution(nn.Module):
         around = 0 if causal else self.reach // 2
         self.convolution = nn.Conv1d(inputs, filters, size, padding=around)
 
+    @property
+    def sees_ahead(self) -> bool:
+        """Whether a step reads later ones."""
+        return self.reach > 0 and not self.causal
+
     def forward(
         self, x_BTF: Tensor, steps: Steps, context_CBF: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:

@@ -38,6 +38,17 @@ class LayerNormLSTM(nn.Module):
         self, x_BTI: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Reads all inputs at once, then steps through time."""
+        return self._run(x_BTI, state, None)
+
+    def held(
+        self, x_BTI: Tensor, state: tuple[Tensor, Tensor], lengths_B: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The same, with the state after each row's own last step."""
+        return self._run(x_BTI, state, lengths_B)
+
+    def _run(
+        self, x_BTI: Tensor, state: tuple[Tensor, Tensor] | None, lengths_B: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         hidden_size = self.weight_hh_l0.shape[1]
         read_BTG = F.linear(x_BTI, self.weight_ih_l0)
         read_BTG = F.layer_norm(read_BTG, [4 * hidden_size], self.scale_ih_l0, self.bias_ih_l0)
@@ -45,8 +56,8 @@ class LayerNormLSTM(nn.Module):
             zero_1BH = x_BTI.new_zeros(1, x_BTI.shape[0], hidden_size)
             state = zero_1BH, zero_1BH
         tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-        walk = _scripted() if tracing else _walk
-        h_BTH, h_BH, c_BH = walk(
+        walk = _walk if lengths_B is None else _walk_held
+        h_BTH, h_BH, c_BH = (_scripted(walk) if tracing else walk)(
             read_BTG,
             state[0][0],
             state[1][0],
@@ -55,6 +66,7 @@ class LayerNormLSTM(nn.Module):
             self.scale_cell,
             self.bias_cell,
             hidden_size,
+            *([] if lengths_B is None else [lengths_B]),
         )
         return h_BTH, (h_BH.unsqueeze(0), c_BH.unsqueeze(0))
 
@@ -79,11 +91,37 @@ def _walk(
     return torch.stack(outputs, dim=1), h_BH, c_BH
 
 
+def _walk_held(
+    read_BTG: Tensor,
+    h_BH: Tensor,
+    c_BH: Tensor,
+    weight_GH: Tensor,
+    scale_G: Tensor,
+    scale_H: Tensor,
+    bias_H: Tensor,
+    hidden_size: int,
+    lengths_B: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    outputs: list[Tensor] = []
+    for step in range(read_BTG.shape[1]):
+        kept_BG = F.layer_norm(h_BH @ weight_GH.t(), [4 * hidden_size], scale_G)
+        i_BH, f_BH, g_BH, o_BH = (read_BTG[:, step] + kept_BG).chunk(4, dim=1)
+        next_BH = f_BH.sigmoid() * c_BH + i_BH.sigmoid() * g_BH.tanh()
+        output_BH = o_BH.sigmoid() * F.layer_norm(next_BH, [hidden_size], scale_H, bias_H).tanh()
+        outputs.append(output_BH)
+        counts_B1 = (lengths_B > step).unsqueeze(1)
+        h_BH = torch.where(counts_B1, output_BH, h_BH)
+        c_BH = torch.where(counts_B1, next_BH, c_BH)
+    return torch.stack(outputs, dim=1), h_BH, c_BH
+
+
 @cache
-def _scripted() -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
-    """The same as a loop that a trace keeps; a traced one would be unrolled at its length."""
+def _scripted(
+    walk: Callable[..., tuple[Tensor, Tensor, Tensor]],
+) -> Callable[..., tuple[Tensor, Tensor, Tensor]]:
+    """A loop that a trace keeps; a traced one would be unrolled at its length."""
     with warnings.catch_warnings():
         # Deprecated together with the exporter that traces; see tuner/export/onnx.py.
         warnings.simplefilter("ignore", DeprecationWarning)
-        scripted: Callable[..., tuple[Tensor, Tensor, Tensor]] = torch.jit.script(_walk)
+        scripted: Callable[..., tuple[Tensor, Tensor, Tensor]] = torch.jit.script(walk)
         return scripted

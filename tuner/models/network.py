@@ -69,7 +69,7 @@ class Network(nn.Module):
         if self.pooling is not None:
             h_D = self.pooling(h_D, steps)
         h_J = self._dropped(join(h_D, self.encoder.join), self.dropouts.before_head)
-        y_O = self._read_off(h_J)
+        y_O = self.read_off(h_J)
         if self.carries:
             return y_O, ends + end
         return y_O if self.transitions is None else (y_O, self.transitions)
@@ -82,7 +82,8 @@ class Network(nn.Module):
     def _dropped(self, h: Tensor, share: float) -> Tensor:
         return drop(h, share, training=self.training, locked=self.dropouts.locked)
 
-    def _read_off(self, h_J: Tensor) -> Tensor:
+    def read_off(self, h_J: Tensor) -> Tensor:
+        """The outputs of what stands before the head."""
         if isinstance(self.head, TiedHead):
             assert isinstance(self.inputs, Tokens)
             tied_V: Tensor = self.head(h_J, self.inputs.embedding.weight)

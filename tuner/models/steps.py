@@ -22,12 +22,13 @@ class Steps:
 
     def __init__(self, x_BTF: Tensor, lengths_B: Tensor) -> None:
         self._num_sequences, self._num_steps = x_BTF.shape[0], x_BTF.shape[1]
-        self._given_B = lengths_B
+        self.given_B = lengths_B
+        """How many steps each row has, 0 among them."""
 
     @cached_property
     def valid_BT(self) -> Tensor:
         """True where a step belongs to its sequence; nowhere in a row of length 0."""
-        return self._time_T < self._given_B.unsqueeze(1)
+        return self._time_T < self.given_B.unsqueeze(1)
 
     @cached_property
     def pooled_BT(self) -> Tensor:
@@ -37,22 +38,27 @@ class Steps:
     @cached_property
     def lengths_B(self) -> Tensor:
         """How many steps are pooled, at least 1."""
-        return self._given_B.clamp(min=1)
+        return self.given_B.clamp(min=1)
+
+    @cached_property
+    def empty_B1(self) -> Tensor:
+        """True for a row without steps."""
+        return self.given_B.unsqueeze(1) == 0
 
     @cached_property
     def _time_T(self) -> Tensor:
-        return torch.arange(self._num_steps, device=self._given_B.device)
+        return torch.arange(self._num_steps, device=self.given_B.device)
 
     @cached_property
     def _first_B(self) -> Tensor:
         """The flat index of each sequence's first step."""
-        sequence_B = torch.arange(self._num_sequences, device=self._given_B.device)
+        sequence_B = torch.arange(self._num_sequences, device=self.given_B.device)
         return sequence_B * self._num_steps
 
     @cached_property
     def _mirror_N(self) -> Tensor:
         """For each of the B·T steps the flat index of its mirror image within the sequence."""
-        end_B1 = self._given_B.unsqueeze(1) - 1
+        end_B1 = self.given_B.unsqueeze(1) - 1
         mirror_BT = torch.where(self.valid_BT, end_B1 - self._time_T, self._time_T)
         return (mirror_BT + self._first_B.unsqueeze(1)).flatten()
 

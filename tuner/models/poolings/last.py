@@ -18,6 +18,16 @@ def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
         def forward(self, h_D: list[Tensor], steps: Steps) -> list[Tensor]:
             return [steps.last(h_D[0]), *(h_BTH[:, 0] for h_BTH in h_D[1:])]
 
+        def begin(self) -> list[list[float]]:
+            return [[0.0] * hidden_size]
+
+        def advance(
+            self, states: list[Tensor], h_BTH: Tensor, steps: Steps
+        ) -> tuple[Tensor, list[Tensor]]:
+            (before_1BH,) = states
+            last_BH = before_1BH[0].where(steps.empty_B1, steps.last(h_BTH))
+            return last_BH, [last_BH.unsqueeze(0)]
+
     return Last()
 
 
