@@ -124,26 +124,26 @@ TASKS: dict[str, dict[str, Any]] = {
 """Every task, with what it cannot do without."""
 
 
-def of_task(name: str, folder: Path) -> Path:
+def of_task(name: str, folder: Path, **sizes: int) -> Path:
     """Prepared data of the kind that a task asks for, some values missing where that may be; the
-    raw file, `rows.*`, lies beside them."""
+    raw file, `rows.*`, lies beside them. `sizes` are what its writer takes."""
     module = registry.get("tasks", name)
     about = module.data(module.Config(**TASKS[name]))
     if about.target == "number":
-        numbers_csv(folder / "rows.csv")
+        numbers_csv(folder / "rows.csv", **sizes)
         data: dict[str, Any] = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
         data |= {"target": ["price", "weight"]}
     elif about.target == "tags":
-        tagged_conll(folder / "rows.conll")
+        tagged_conll(folder / "rows.conll", **sizes)
         data = {"train": "rows.conll", "test": 0.2}
     elif about.target == "none":
-        stream_txt(folder / "rows.txt", num=400)
+        stream_txt(folder / "rows.txt", **{"num": 400} | sizes)
         data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}
     elif about.kind == "sequence":
-        sequences_csv(folder / "rows.csv")
+        sequences_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2}
     else:
-        series_csv(folder / "rows.csv", missing=0.05)
+        series_csv(folder / "rows.csv", missing=0.05, **sizes)
         data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "forward"}
         data |= {"test": 0.2}
     return prepared(folder, TASKS[name], data)

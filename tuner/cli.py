@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tuner import __version__
 from tuner.errors import CommandError, InputError, Mistake, TunerError
+from tuner.export.wanted import MAX_LOSS
 
 if TYPE_CHECKING:
     from tuner.results.events import Events
@@ -185,7 +186,16 @@ def _export(options: argparse.Namespace) -> int:
     from tuner.sweep import Sweep
 
     sweep = Sweep.open(options.name, home=options.home)
-    print(sweep.export(Path(options.to), trial=options.trial, formats=options.format))
+    done = sweep.export(
+        Path(options.to),
+        trial=options.trial,
+        formats=options.format,
+        streaming=options.streaming,
+        prune=options.prune,
+        max_loss=options.max_loss,
+        licence=options.licence,
+    )
+    print(done)
     return 0
 
 
@@ -360,8 +370,22 @@ def _parser() -> _Parser:
         action="append",
         default=[],
         metavar="FORMAT",
-        help="beside the ONNX graph; may be repeated",
+        help="beside the ONNX graph, such as int8; may be repeated",
     )
+    export.add_argument(
+        "--streaming", action="store_true", help="states in and out, so that pieces equal the whole"
+    )
+    export.add_argument(
+        "--prune", type=_share, metavar="SHARE", help="set this share of the weights to 0; train on"
+    )
+    export.add_argument(
+        "--max-loss",
+        type=_loss,
+        default=MAX_LOSS,
+        metavar="SHARE",
+        help="of the validation score, for int8 and --prune to lose (default: %(default)s)",
+    )
+    export.add_argument("--licence", default="", metavar="NAME", help="for the model card")
     predict = command("predict", _predict, "apply an exported model to raw files")
     predict.add_argument("model", metavar="DIR", help="an exported model")
     predict.add_argument("input", metavar="INPUT", nargs="+", help="files laid out as in training")
@@ -444,6 +468,11 @@ def _within(text: str, above: float, most: float, what: str) -> float:
 
 def _share(text: str) -> float:
     return _within(text, 0, 1, "a share above 0, up to 1")
+
+
+def _loss(text: str) -> float:
+    # Just below 0, so that 0 itself is one.
+    return _within(text, -1e-300, 1, "a share of the score, 0 to 1")
 
 
 def _temperature(text: str) -> float:

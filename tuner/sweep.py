@@ -24,6 +24,7 @@ from tuner.errors import (
     PlanError,
     SweepFailed,
 )
+from tuner.export.wanted import MAX_LOSS, Wanted
 from tuner.files import write_text
 from tuner.home import FINALS, SPEC, Home
 from tuner.interruption import Interruption
@@ -222,22 +223,45 @@ class Sweep:
             built=built(self.spec, records, self.card),
         )
 
-    def export(self, to: Path, *, trial: int | None = None, formats: Sequence[str] = ()) -> str:
+    def export(
+        self,
+        to: Path,
+        *,
+        trial: int | None = None,
+        formats: Sequence[str] = (),
+        streaming: bool = False,
+        prune: float | None = None,
+        max_loss: float = MAX_LOSS,
+        licence: str = "",
+    ) -> str:
         """Writes a model as a bundle, proven equal to the trained one; gives what to print.
 
         Args:
             to: the bundle's folder.
             trial: number of the one to take instead of the best.
-            formats: those that the bundle is to hold besides ONNX.
+            formats: those that the bundle is to hold besides ONNX, such as `int8`.
+            streaming: have the graph take and give states, so that pieces equal the whole.
+            prune: share of each weight matrix to set to 0 before training on.
+            max_loss: share of the score on validation data that pruning, and each format that is
+                not exact, may lose.
+            licence: for the model card.
 
         Raises:
-            CommandError: no such trial, none that is usable, an unknown format, or a folder that
-                is something else.
+            CommandError: no such trial, none that is usable, an unknown format, a model that
+                cannot stream, too much lost, or a folder that is something else.
             ExportMismatch: the exported model does not equal the trained one.
         """
         from tuner.export.model import export_model
 
-        return export_model(self, to, trial, formats)
+        wanted = Wanted(
+            trial=trial,
+            formats=formats,
+            streaming=streaming,
+            prune=prune,
+            max_loss=max_loss,
+            licence=licence,
+        )
+        return export_model(self, to, wanted)
 
     def sync(self) -> str:
         """Delivers what the tracking server has not got yet; gives what to tell the user.

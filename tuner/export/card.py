@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tuner.export.contents import About, Contents, Score
+from tuner.export.told import kib, of_pruning
 from tuner.markdown import plain, table
 
 
 def card(contents: Contents) -> str:
-    """What the model is for, how good it is, how to use it and what it was made with.
+    """What the model is for, how good it is, what it cannot do, how to use it and to make it again.
 
     Names and values come from users' files: they are escaped, so that none becomes markup.
     """
@@ -24,6 +25,7 @@ def card(contents: Contents) -> str:
         _scores(about.scores),
         "Measured as the sweep measured every trial. The baseline is the naive model that a "
         "network has to beat, on the same validation data.",
+        *_proof(contents),
         "## Use",
         USE,
         "The same graph runs in any ONNX runtime: `x` [batch, time, "
@@ -32,15 +34,16 @@ def card(contents: Contents) -> str:
         "turns a raw file into `x`, and `y` into an answer, stands under `preprocessing` in "
         "bundle.json.",
         _more(about),
+        "## Limits",
+        "\n".join(f"- {plain(limit)}" for limit in about.limits) or "None were handed over.",
+        *_data(about),
+        "## Licence",
+        plain(about.licence) or "Not stated. Ask whoever handed this folder over.",
         "## Parameters",
         table(["parameter", "value"], ((k, json.dumps(v)) for k, v in about.parameters.items())),
         "## Task",
         table(["option", "value"], ((k, json.dumps(v)) for k, v in about.task.options.items())),
-        _formats(contents),
-        "## Making",
-        f"The graph equals the trained network within {contents.difference:.1e} on "
-        f"{contents.batches} batches of sizes and lengths it was not traced with.",
-        table(["library", "version"], contents.made_with.items()),
+        *_making(contents),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -49,6 +52,11 @@ USE = """```python
 from tuner.export.bundle import Bundle
 
 y = Bundle.open("this folder").run(x, lengths)
+```"""
+
+STREAM = """```python
+states = bundle.start(num)                  # so many streams, before their first step
+y, states = bundle.carry(x, lengths, states)  # a piece of each, and so on
 ```"""
 
 
@@ -65,30 +73,109 @@ def _more(about: About) -> str:
             "`transitions` [tags + 2, tags] score tags that follow one another, the start and the "
             "end last; the best path through both is the answer."
         )
-    if about.signature.states:
-        return (
-            "A stream goes on from piece to piece: `state_0` and so on start as zeros, and "
-            "`next_0` and so on are what the next piece is given."
-        )
-    return ""
-
-
-def _formats(contents: Contents) -> str:
-    """What else lies in the folder; nothing where that is all."""
-    rows = (
-        [name, exported.file, "; ".join(exported.notes) or "–"]
-        for name, exported in contents.formats.items()
+    if not about.signature.states:
+        return ""
+    start = "as `start` in bundle.json says" if about.signature.start else "as zeros"
+    shares = "must be as long as the others'"
+    if about.signature.ragged:
+        shares = "may be shorter than the others', or empty with a length of 0"
+    return (
+        f"A stream goes on from piece to piece: `state_0` and so on start {start}, and `next_0` "
+        f"and so on are what the next piece is given. A row's piece {shares}.\n\n{STREAM}"
     )
-    found = table(["format", "file", "notes"], rows)
-    return f"## Formats\n\n{found}" if found else ""
 
 
 def _scores(scores: Sequence[Score]) -> str:
-    rows = (
-        [score.metric, *map(_number, (score.validation, score.test, score.baseline))]
-        for score in scores
+    head, known = ["metric", "validation", "test", "baseline"], any(s.interval for s in scores)
+    if known:
+        head.insert(2, "95 % interval of the mean over fresh seeds")
+    rows = []
+    for score in scores:
+        row = [score.metric, *map(_number, (score.validation, score.test, score.baseline))]
+        if known:
+            ends = (
+                f"{_number(score.interval[0])} … {_number(score.interval[1])}, {score.seeds}"
+                if (score.interval)
+                else "–"
+            )
+            row.insert(2, ends)
+        rows.append(row)
+    return table(head, rows) or "None were handed over."
+
+
+def _proof(contents: Contents) -> Iterator[str]:
+    """Every format against the trained network."""
+    rows = [
+        [
+            name,
+            exported.file,
+            kib(exported.bytes),
+            kib(exported.compressed),
+            *(
+                f"{_number(proof.export)} ({_number(proof.network)}), {proof.difference:.1e}, "
+                f"{proof.rows} {proof.split} rows"
+                for proof in exported.proofs[-1:]
+            ),
+            *(["not run"] if not exported.proofs else []),
+            "–" if exported.lost is None else f"{exported.lost:.2%}",
+            "; ".join(exported.notes) or "–",
+        ]
+        for name, exported in contents.formats.items()
+    ]
+    proofs = [exported.proofs[-1] for exported in contents.formats.values() if exported.proofs]
+    metric = plain(proofs[0].metric) if proofs else "score"
+    if not rows:
+        return
+    yield "## Formats"
+    yield table(
+        [
+            "format",
+            "file",
+            "size",
+            "compressed",
+            f"{metric} (the trained network's), worst absolute difference, rows",
+            "lost on validation data",
+            "notes",
+        ],
+        rows,
     )
-    return table(["metric", "validation", "test", "baseline"], rows) or "None were handed over."
+    limit = contents.max_loss
+    yield (
+        "Each was run beside the trained network before this folder appeared. An exact format "
+        "that differed would have been an error"
+        + ("." if limit is None else f", as would one that lost more than {limit:g} of the score.")
+    )
+    if contents.about.pruning is not None:
+        yield f"Pruned by magnitude: {of_pruning(contents.about.pruning)}."
+
+
+def _data(about: About) -> Iterator[str]:
+    """Which files it was made of."""
+    if about.data:
+        yield "## Data"
+        rows = ([d.name, d.split, str(d.bytes), d.sha256] for d in about.data)
+        yield table(["file", "named for", "bytes", "SHA-256"], rows)
+        counts = ", ".join(f"{num} for {split}" for split, num in about.sequences.items())
+        yield f"Sequences: {counts}."
+
+
+def _making(contents: Contents) -> Iterator[str]:
+    """How it was made, and can be made again."""
+    about = contents.about
+    yield "## Making"
+    if about.repeat:
+        yield "With the libraries below, on the data above, these commands make it again:"
+        yield "\n".join(f"    {command}" for command in about.repeat)
+        seed = json.dumps(about.parameters.get("training/seed"))
+        yield (
+            f"SPEC stands under `spec` in bundle.json; the trial's own seed is {plain(seed)}. On a "
+            "CPU the weights are the same to the last bit."
+        )
+    yield (
+        f"The graph equals the trained network within {contents.difference:.1e} on "
+        f"{contents.batches} batches of sizes and lengths it was not traced with."
+    )
+    yield table(["library", "version"], contents.made_with.items())
 
 
 def _number(value: float | None) -> str:

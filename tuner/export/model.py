@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
-from tuner.errors import CommandError, ExportMismatch, Mistake
+from tuner.errors import CommandError, ExportMismatch, InputError, Mistake
+from tuner.export.about import about_of
 from tuner.export.bundle import Bundle
-from tuner.export.contents import About, Score, Signature, TaskUsed
-from tuner.export.formats._base import chosen
-from tuner.export.write import write
+from tuner.export.contents import Exported, Proof, Pruning, Signature
+from tuner.export.formats._base import chosen, get
+from tuner.export.proof import ROWS, compare, share_lost
+from tuner.export.pruning import prune
+from tuner.export.streaming import graphed, refusals, streaming
+from tuner.export.told import told
+from tuner.export.wanted import Wanted
+from tuner.export.write import refuse_foreign, write
 from tuner.models.network import Network
 from tuner.models.shape import Shape
 from tuner.results.leaderboard import Leaderboard, Row
-from tuner.tasks._base import Batch, Outputs, Split, Task
+from tuner.tasks._base import Split, Task
 from tuner.training.finish import finish
 from tuner.training.fit import build_module
 from tuner.training.rank import Rank
@@ -31,64 +36,138 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6
 """Of a metric's value, relative above 1."""
 
-_ROWS = 512
 
-
-def export_model(sweep: Sweep, to: Path, number: int | None, formats: Sequence[str] = ()) -> str:
+def export_model(sweep: Sweep, to: Path, wanted: Wanted) -> str:
     """Writes the best model, or a trial's, as a bundle; gives what to tell the user.
 
-    The graph must give the network's outputs on made and on real batches, and on the validation
-    rows the leaderboard's value, before the folder appears.
+    Every format must give the network's outputs on made and on real batches, on the rows that the
+    trial was chosen by and on test data, and the leaderboard's value, before the folder appears.
+    One that is not exact, and pruning, may lose a share of the score on the former rows.
 
     Raises:
-        CommandError: no such trial, none that is usable, an unknown format, or a folder that is
-            something else.
-        InputError: a format that cannot hold this network.
-        ExportMismatch: the graph does not equal the network, or not the leaderboard's value.
+        CommandError: no such trial, none that is usable, an unknown format, a folder that is
+            something else, or more of the score lost than `max_loss`.
+        InputError: a network that cannot stream, or that a format cannot hold.
+        ExportMismatch: a format does not equal the network, or not the leaderboard's value.
     """
-    wanted = chosen(formats)
-    row = _chosen(sweep.leaderboard(), number)
+    formats = chosen(wanted.formats)
+    row = _chosen(sweep.leaderboard(), wanted.trial)
+    refuse_foreign(to.absolute())
     store = Store.open(sweep.folder / "data")
     config = TrialConfig.from_values(row.values, sweep.spec.task)
     task = make_task(sweep.spec.task, config, store.card, None)
     refit_epochs = row.best_epoch if store.card.num_folds else None
     job = sweep.context.job(row.number, dict(row.values), refit_epochs)
-    rank = Rank("cpu", sweep.spec.resources.cpus_per_worker)
-    best = finish(rank, job, refit_epochs or row.epochs)
     module = build_module(config, task).eval()
-    module.load_state_dict(best.tensors)
-
     # A refit has seen every fold, so no rows are left on which the leaderboard's value stands.
     split: Split = "train" if refit_epochs else "validation"
+    batch = task.batch(store, task.rows(store, split, None)[:ROWS])
+    real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+    signature = signature_of(module, real[0], task.shape)
+    # A language model streams anyway.
+    if wanted.streaming and not signature.states:
+        signature = _streaming(module, signature, task, config, row)
+    runs = graphed(module, signature)
+    if refused := [m for name in formats for m in get(name).refusals(runs, signature)]:
+        raise InputError(refused)
+
+    rank = Rank("cpu", sweep.spec.resources.cpus_per_worker)
+    best = finish(rank, job, refit_epochs or row.epochs)
+    module.load_state_dict(best.tensors)
     if refit_epochs:
         expected = rank.evaluate("train")[sweep.spec.metric]
     else:
         assert row.value is not None
         expected = row.value
+    pruned = None
+    if wanted.prune is not None:
+        pruned = prune(job, config, task, store, module, wanted.prune)
+        _refuse_loss({"pruning": pruned[0].lost}, pruned[0], wanted.max_loss)
+        expected = pruned[0].after
+        module.eval()
 
-    def prove(bundle: Bundle) -> None:
-        value = _score(bundle, task, store, split)[sweep.spec.metric]
-        if not abs(value - expected) <= TOLERANCE * max(1.0, abs(expected)):
+    def prove(bundles: Mapping[str, Bundle]) -> dict[str, Exported]:
+        metric, maximize = sweep.spec.metric, sweep.spec.maximize
+        splits: list[Split] = [split]
+        if store.card.num_sequences.get("test"):
+            splits.append("test")
+        proofs: dict[str, list[Proof]] = {name: [] for name in bundles}
+        for part in splits:
+            found = compare(bundles, module, task, store, part, metric)
+            _check(found, expected if part == split else None)
+            for name, (proof, _) in found.items():
+                proofs[name].append(proof)
+        lost = {n: share_lost(proofs[n][0], maximize=maximize) for n in bundles if not _exact(n)}
+        _refuse_loss(lost, proofs["onnx"][0], wanted.max_loss)
+        return {
+            name: bundle.contents.formats[name].model_copy(
+                update={"proofs": tuple(proofs[name]), "lost": lost.get(name)}
+            )
+            for name, bundle in bundles.items()
+        }
+
+    about = about_of(sweep, row, task, config, store, signature, wanted, pruned)
+    limit = wanted.max_loss if pruned or not all(map(_exact, formats)) else None
+    return told(write(to, module, about, [real], prove, formats, limit), row.value)
+
+
+def _streaming(
+    module: nn.Module, signature: Signature, task: Task, config: TrialConfig, row: Row
+) -> Signature:
+    mistakes = refusals(
+        module,
+        config.data,
+        window=bool(task.facts.target_channels),
+        where=f"trial {row.number}",
+    )
+    if mistakes:
+        raise CommandError(mistakes)
+    assert isinstance(module, Network)
+    return streaming(module, signature)
+
+
+def _exact(name: str) -> bool:
+    return name == "onnx" or get(name).EXACT
+
+
+def _check(found: Mapping[str, tuple[Proof, bool]], expected: float | None) -> None:
+    """Raises ExportMismatch for a format that is to be exact, and for another value than known."""
+    for name, (proof, equal) in found.items():
+        if not _exact(name):
+            continue
+        rows = f"{proof.rows} {proof.split} rows"
+        if not equal:
             raise ExportMismatch(
-                f"an exported model must give the network's {sweep.spec.metric} on the {split} "
-                f"rows within {TOLERANCE:g}; {value!r} stands against {expected!r}. Report this "
-                "with the sweep's folder. [export/mismatch]"
+                f"an export as {name} must equal the trained network; on the {rows} an output "
+                f"differs by {proof.difference:g}. Report this with the sweep's folder. "
+                "[export/mismatch]"
+            )
+        value = proof.network if expected is None else expected
+        if not abs(proof.export - value) <= TOLERANCE * max(1.0, abs(value)):
+            raise ExportMismatch(
+                f"an export as {name} must give the network's {proof.metric} within "
+                f"{TOLERANCE:g}; on the {rows} {proof.export!r} stands against {value!r}. Report "
+                "this with the sweep's folder. [export/mismatch]"
             )
 
-    batch = task.batch(store, task.rows(store, split, None)[:_ROWS])
-    real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
-    about = _about(sweep, row, task, config, store, signature_of(module, real[0], task.shape))
-    bundle = write(to, module, about, [real], prove, wanted)
-    return (
-        f"{bundle.folder}: trial {row.number}, {sweep.spec.metric} {row.value:.6g} on validation "
-        f"data; the graph equals the network within {bundle.contents.difference:.1e} on "
-        f"{bundle.contents.batches} batches and gives {sweep.spec.metric} {expected:.6g} on the "
-        f"{len(task.rows(store, split, None))} {split} rows"
-        + "".join(
-            f"\n{bundle.folder / exported.file}: {name}{''.join(f'; {n}' for n in exported.notes)}"
-            for name, exported in bundle.contents.formats.items()
+
+def _refuse_loss(lost: Mapping[str, float], scored: Proof | Pruning, most: float) -> None:
+    """Raises CommandError for all that cost more of the score than the user allows."""
+    mistakes = [
+        Mistake(
+            code="export/loss",
+            rule=f"{name} must not lose more than {most:g} of the {scored.metric} on the "
+            f"{scored.split} rows",
+            where="--max-loss",
+            got=f"a loss of {share:.3g}",
+            fix="Leave it out, ask for less of it, or allow more with --max-loss.",
         )
-    )
+        for name, share in lost.items()
+        # Not `>`: of a NaN nothing is known.
+        if not share <= most
+    ]
+    if mistakes:
+        raise CommandError(mistakes)
 
 
 def _chosen(board: Leaderboard, number: int | None) -> Row:
@@ -125,55 +204,6 @@ def _refused(code: str, rule: str, board: Leaderboard, got: str, fix: str) -> Co
     return CommandError(Mistake(code=f"export/{code}", rule=rule, where=where, got=got, fix=fix))
 
 
-def _about(
-    sweep: Sweep,
-    row: Row,
-    task: Task,
-    config: TrialConfig,
-    store: Store,
-    signature: Signature,
-) -> About:
-    options = {k: v for k, v in sweep.spec.task.items() if k != "name"}
-    naive = _json(sweep.folder / "baselines.json").get("validation", {})
-    baseline: dict[str, float] = next(iter(naive.values()), {})
-    test = _json(sweep.folder / "finals.json").get(str(row.number), {})
-    return About(
-        name=sweep.spec.name,
-        trial=row.number,
-        task=TaskUsed(name=sweep.spec.task["name"], options=options),
-        parameters=config.to_values(),
-        signature=signature,
-        preprocessing=_as_json(
-            {
-                "layout": store.card.layout.to_json(),
-                "facts": task.facts.to_json(),
-                "inputs": config.data.model_dump(),
-            }
-        ),
-        scores=tuple(
-            Score(
-                metric=name,
-                validation=value,
-                test=test.get(name),
-                baseline=baseline.get(name),
-            )
-            for name, value in row.metrics.items()
-            if name in baseline
-        ),
-    )
-
-
-def _as_json(data: dict[str, Any]) -> dict[str, Any]:
-    """Lists for tuples, as they will be read back."""
-    plain: dict[str, Any] = json.loads(json.dumps(data))
-    return plain
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
-
-
 def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
     """What the network's graph will take and give, as a real batch shows."""
     with torch.no_grad():
@@ -191,36 +221,3 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
         states=() if transitions else tuple((t.shape[0], t.shape[2]) for t in rest),
         start=tuple(tuple(part.tolist()) for part in start),
     )
-
-
-def _score(bundle: Bundle, task: Task, store: Store, split: Split) -> dict[str, float]:
-    """The task's metrics of what the graph says."""
-    total: torch.Tensor | None = None
-    for batch, outputs in _runs(bundle, task, store, split):
-        tensors = (
-            tuple(map(torch.from_numpy, outputs))
-            if isinstance(outputs, tuple)
-            else torch.from_numpy(outputs)
-        )
-        sums = task.statistics(tensors, batch.to_torch("cpu"))
-        total = sums if total is None else total + sums
-    assert total is not None
-    return task.metrics(total.tolist())
-
-
-def _runs(
-    bundle: Bundle, task: Task, store: Store, split: Split
-) -> Iterator[tuple[Batch, Outputs]]:
-    """All rows of a split, as the graph answers them; a stream piece by piece."""
-    if task.window:
-        streams = task.num_streams(store, split)
-        states = bundle.start(streams)
-        for rows in task.streams(store, split, None, streams):
-            batch = task.batch(store, rows)
-            outputs, states = bundle.carry(batch.inputs, batch.lengths, states)
-            yield batch, outputs
-        return
-    rows = task.rows(store, split, None)
-    for start in range(0, len(rows), _ROWS):
-        batch = task.batch(store, rows[start : start + _ROWS])
-        yield batch, bundle.run(batch.inputs, batch.lengths)

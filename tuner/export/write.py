@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -39,14 +40,18 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("rnn-tuner", "torch", "onnx", "onnxruntime", "safetensors")
 
+Prove = Callable[[Mapping[str, Bundle]], Mapping[str, Exported]]
+"""From the export, opened in each of its formats, to what its card tells of them."""
+
 
 def write(
     folder: str | os.PathLike[str],
     module: nn.Module,
     about: About,
     batches: Sequence[Batch] = (),
-    prove: Callable[[Bundle], None] = lambda bundle: None,
+    prove: Prove | None = None,
     formats: Sequence[str] = (),
+    max_loss: float | None = None,
 ) -> Bundle:
     """Exports a trained network and compares it with the graph before anything is visible.
 
@@ -54,17 +59,18 @@ def write(
 
     Args:
         batches: Real batches to compare on, besides made ones of untraced sizes and lengths.
-        prove: Raises if the finished bundle is not what its maker expects.
+        prove: Raises if a format is not what its maker expects.
         formats: what the bundle is to hold besides the graph.
+        max_loss: what its maker allows to be lost, for the card.
 
     Raises:
         CommandError: `export/exists`, something else lies there; `export/not-writable`.
         InputError: `export/unsupported`, an operation that ONNX does not have; a format that
             cannot hold this network.
-        ExportMismatch: the graph differs from the network.
+        ExportMismatch: the graph, or a format that is exact, differs from the network.
     """
     target = Path(folder).absolute()
-    _refuse_foreign(target)
+    refuse_foreign(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         workshop = TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.")
@@ -81,9 +87,16 @@ def write(
     with workshop as name:
         made = Path(name) / "bundle"
         made.mkdir()
-        _fill(made, module, about, batches, formats)
+        contents = _fill(made, module, about, batches, formats)
+        if prove is not None:
+            opened = {
+                name: Bundle(made, contents, name, read_plain(made, exported.file))
+                for name, exported in contents.formats.items()
+            }
+            contents = contents.model_copy(update={"formats": dict(prove(opened))})
+        contents = contents.model_copy(update={"max_loss": max_loss})
+        _seal(made, contents)
         bundle = Bundle.open(made)
-        prove(bundle)
         if target.exists():
             target.rename(Path(name) / "former")
         made.rename(target)
@@ -91,7 +104,8 @@ def write(
     return replace(bundle, folder=target)
 
 
-def _refuse_foreign(target: Path) -> None:
+def refuse_foreign(target: Path) -> None:
+    """Raises CommandError, `export/exists`, where something lies that is no bundle."""
     if not os.path.lexists(target):
         return
     ours = {*FILES, *files(), MANIFEST}
@@ -114,40 +128,35 @@ def _refuse_foreign(target: Path) -> None:
 
 def _fill(
     made: Path, module: nn.Module, about: About, batches: Sequence[Batch], formats: Sequence[str]
-) -> None:
+) -> Contents:
+    """Writes the weights, the graph and all other formats, each compared with the network."""
     from safetensors.torch import save_model
 
     from tuner.export.onnx import least_steps, to_onnx
+    from tuner.export.streaming import graphed
     from tuner.export.verify import untraced_batches, verify
 
     module = copy.deepcopy(module).cpu().float().eval()
-    refused = [m for name in formats for m in get(name).refusals(module, about.signature)]
-    if refused:
-        raise InputError(refused)
     save_model(module, str(made / WEIGHTS))
+    module = graphed(module, about.signature)
+    if refused := [m for name in formats for m in get(name).refusals(module, about.signature)]:
+        raise InputError(refused)
     suspects = to_onnx(module, about.signature, made / GRAPH)
     compared = [*untraced_batches(about.signature, least_steps(module)), *batches]
     graph = run_graph((made / GRAPH).read_bytes(), 1)
     difference = verify(module, about.signature, graph, compared, suspects)
     trained = Trained(module=module, signature=about.signature, graph=made / GRAPH)
-    contents = Contents(
+    return Contents(
         about=about,
         weights=read_weights(made / WEIGHTS, read_plain(made, WEIGHTS)),
         difference=difference,
         batches=len(compared),
-        formats={name: _add(made, name, trained, compared) for name in formats},
+        formats={
+            "onnx": _exported(made, GRAPH),
+            **{name: _add(made, name, trained, compared) for name in formats},
+        },
         made_with={library: version(library) for library in LIBRARIES},
     )
-    (made / CONTENTS).write_text(to_json(contents), encoding="utf-8")
-    (made / CARD).write_text(card(contents), encoding="utf-8")
-    sealed = {
-        name: Sealed(sha256=sha256(content), bytes=len(content))
-        for name in [*FILES, *(exported.file for exported in contents.formats.values())]
-        for content in [read_plain(made, name)]
-    }
-    (made / MANIFEST).write_text(to_json(Manifest(files=sealed)), encoding="utf-8")
-    for path in (*made.iterdir(), made):
-        _to_disk(path)
 
 
 def _add(made: Path, name: str, trained: Trained, batches: Sequence[Batch]) -> Exported:
@@ -160,7 +169,28 @@ def _add(made: Path, name: str, trained: Trained, batches: Sequence[Batch]) -> E
         content = read_plain(made, format.FILE)
         run = format.runner(content, trained.signature, 1)
         verify(trained.module, trained.signature, run, batches, what=f"an export as {name}")
-    return Exported(file=format.FILE, notes=tuple(notes))
+    return _exported(made, format.FILE, notes)
+
+
+def _exported(made: Path, file: str, notes: Sequence[str] = ()) -> Exported:
+    content = read_plain(made, file)
+    compressed = len(zlib.compress(content, 9))
+    return Exported(file=file, bytes=len(content), compressed=compressed, notes=tuple(notes))
+
+
+def _seal(made: Path, contents: Contents) -> None:
+    """Writes what describes the other files, and the manifest that vouches for all."""
+    (made / CONTENTS).write_text(to_json(contents), encoding="utf-8")
+    (made / CARD).write_text(card(contents), encoding="utf-8")
+    sealed = {
+        name: Sealed(sha256=sha256(content), bytes=len(content))
+        for name in {*FILES, *(exported.file for exported in contents.formats.values())}
+        for content in [read_plain(made, name)]
+    }
+    manifest = Manifest(files=dict(sorted(sealed.items())))
+    (made / MANIFEST).write_text(to_json(manifest), encoding="utf-8")
+    for path in (*made.iterdir(), made):
+        _to_disk(path)
 
 
 def _to_disk(path: Path) -> None:
