@@ -56,16 +56,9 @@ def test_torch_load_is_nowhere() -> None:
     assert not [p for p in modules() if re.search(r"torch\.load\(|yaml\.load\(", p.read_text())]
 
 
-def test_all_packages_are_listed() -> None:
-    import tomllib
-
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    found = {
-        ".".join(p.parent.relative_to(ROOT).parts)
-        for package in PACKAGES
-        for p in (ROOT / package).rglob("__init__.py")
-    }
-    assert set(listed) == found
+def test_all_packages_are_found() -> None:
+    found = {p.parent for package in PACKAGES for p in (ROOT / package).rglob("*.py")}
+    assert [p for p in found if not (p / "__init__.py").is_file()] == []
 
 
 @pytest.mark.parametrize(
