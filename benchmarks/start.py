@@ -103,7 +103,7 @@ def lines(options: argparse.Namespace, folder: Path) -> list[measure.Line]:
     )
     return [
         measure.figure(
-            "from `tuner sweep` to the first training step",
+            "from the command to the first training step",
             [run.cost for run in runs[0]],
             unit="s",
             aim="≤ 12",
