@@ -202,8 +202,10 @@ def _export(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from tuner.predict import predict
 
-    scores = predict(Path(options.model), [Path(p) for p in options.input], options.output)
-    for name, value in scores.items():
+    answers = predict(Path(options.model), options.input, options.output, options.format)
+    for note in answers.notes:
+        print(f"note: {note}", file=sys.stderr)
+    for name, value in answers.scores.items():
         print(f"{name} {value:.6g} on the labels of the input", file=sys.stderr)
     return 0
 
@@ -388,8 +390,11 @@ def _parser() -> _Parser:
     export.add_argument("--licence", default="", metavar="NAME", help="for the model card")
     predict = command("predict", _predict, "apply an exported model to raw files")
     predict.add_argument("model", metavar="DIR", help="an exported model")
-    predict.add_argument("input", metavar="INPUT", nargs="+", help="files laid out as in training")
-    predict.add_argument("--output", type=Path, metavar="FILE", help="a .csv, .jsonl or .parquet")
+    predict.add_argument(
+        "input", metavar="INPUT", nargs="+", help="files as in training; - reads stdin"
+    )
+    predict.add_argument("--format", metavar="NAME", help="of the input: csv, jsonl, text, …")
+    predict.add_argument("--output", metavar="FILE", help="a .csv, .jsonl or .parquet, or -")
     text = command("generate", _generate, "let an exported language model go on with a text")
     text.add_argument("model", metavar="DIR", help="an exported model")
     text.add_argument("--prompt", default="", metavar="TEXT", help="what to go on from")

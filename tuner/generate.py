@@ -12,7 +12,7 @@ from tuner.data.layout import GIVEN, Layout
 from tuner.data.texts import END
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
-from tuner.predict import task_of
+from tuner.predictor import layout_of, task_of
 from tuner.sampling import Sampling, drawn, joined
 
 
@@ -41,7 +41,7 @@ def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) 
                 fix="Export a model of the task `language_modelling`, or use `tuner predict`.",
             )
         )
-    layout = Layout.from_json(bundle.contents.about.preprocessing["layout"])  # type: ignore[arg-type]
+    layout = layout_of(bundle)
     words = task_of(bundle).words()
     # A new text begins where another one ended.
     given = [END, *_split(prompt.lower() if layout.lowercase else prompt, layout)]

@@ -1,126 +1,139 @@
-"""Applies an exported model to raw files; needs neither Ray nor MLflow nor the sweep."""
+"""`tuner predict`: raw files or standard input through an exported model to a table."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tuner import registry
-from tuner.data.layout import Layout
-from tuner.data.predicting import read_for_prediction
-from tuner.errors import CommandError, Mistake
-from tuner.export.bundle import Bundle
-from tuner.tasks._base import Batch, Facts, Outputs, Task
+from tuner.data.files import shown
+from tuner.errors import CommandError, DataError, Mistake
+from tuner.files import write_bytes
+from tuner.predictor import Answers, Predictor
 
-FORMATS = (".csv", ".jsonl", ".parquet")
-_ROWS = 512
+STANDARD = "-"
+"""Standard input among the inputs, or standard output."""
+_FORMATS = (".csv", ".jsonl", ".parquet")
+_STDIN = "standard input"
+_DEFAULT = "csv"
+"""Format of standard input, where training names none."""
 
 
-def predict(model: Path, inputs: Sequence[Path], output: Path | None) -> dict[str, float]:
-    """Answers raw files laid out as the training files were.
+def predict(
+    model: Path, inputs: Sequence[str], output: str | None = None, format: str | None = None
+) -> Answers:
+    """Answers raw files laid out as the training files were, and writes the answers.
+
+    All is answered before anything is written; a file appears whole or not at all.
 
     Args:
         model: folder of a bundle.
-        inputs: the files.
-        output: a `.csv`, `.jsonl` or `.parquet`; CSV to stdout without one.
-
-    Returns:
-        The task's metrics where the files hold labels for every sequence, else nothing.
+        inputs: the files; `-` is standard input.
+        output: a `.csv`, `.jsonl` or `.parquet`; without one, or for `-`, standard output, as JSON
+            Lines where `format` is `jsonl`, else as CSV.
+        format: of the inputs; None: as in training, or by their extensions, and CSV for standard
+            input.
 
     Raises:
         BundleError: the model's files are not whole.
         DataError: the input files, every mistake.
-        CommandError: the output cannot be written.
+        CommandError: no such format, or an output that cannot be written.
     """
-    if output is not None and output.suffix not in FORMATS:
-        raise _refused(f"--output must end in one of {', '.join(FORMATS)}", output, "another")
-    bundle = Bundle.open(model)
-    task = task_of(bundle)
-    layout: Any = bundle.contents.about.preprocessing["layout"]
-    warnings: list[str] = []
-    steps = read_for_prediction(
-        inputs,
-        Layout.from_json(layout),
-        task.facts.labels,
-        task.facts.vocabulary,
-        horizon=getattr(task, "horizon", 0),
-        warnings=warnings,
-    )
-    for warning in warnings:
-        print(f"note: {warning}", file=sys.stderr)
-    rows = task.prediction_rows(steps)
-    columns: dict[str, list[Any]] = {}
-    sums: list[Any] = []
-    labelled = len(rows) > 0 and task.is_labelled(steps)
-    for start in range(0, len(rows), _ROWS):
-        piece = rows[start : start + _ROWS]
-        batch = task.batch(steps, piece)
-        outputs = bundle.run(batch.inputs, batch.lengths)
-        if labelled:
-            sums.append(_sums(task, outputs, batch))
-        for name, values in task.decode(steps, piece, outputs, batch).items():
-            columns.setdefault(name, []).extend(values)
-    try:
-        _write(columns, output)
-    except OSError as error:
-        raise _refused("--output must be writable", output, error.strerror or str(error)) from None
-    return task.metrics(sum(sums[1:], sums[0]).tolist()) if labelled else {}
-
-
-def task_of(bundle: Bundle) -> Task:
-    """The task that a bundle's model was trained for."""
-    about = bundle.contents.about
-    module = registry.get("tasks", about.task.name)
-    facts: Any = about.preprocessing["facts"]
-    inputs: Any = about.preprocessing["inputs"]
-    task: Task = module.create(
-        module.Config(name=about.task.name, **about.task.options),
-        module.InputConfig(**inputs),
-        Facts.from_json(facts),
-    )
-    return task
-
-
-def _sums(task: Task, outputs: Outputs, batch: Batch) -> Any:
-    """The statistics of one batch, whose labels are known."""
-    import torch
-
-    if isinstance(outputs, tuple):
-        y, transitions = outputs
-        tensors: Any = torch.from_numpy(y), torch.from_numpy(transitions)
+    target = None if output in (None, STANDARD) else Path(str(output))
+    _refuse(inputs, target, format)
+    predictor = Predictor.open(model)
+    with _standard_input(inputs, format or predictor.layout.format or _DEFAULT) as copy:
+        paths = [copy if name == STANDARD else Path(name) for name in inputs]
+        here = shown(copy)
+        try:
+            answers = predictor.read(paths, format)
+        except DataError as wrong:
+            told = [replace(m, where=m.where.replace(here, _STDIN)) for m in wrong.mistakes]
+            raise DataError(told) from None
+        answers = replace(answers, notes=[n.replace(here, _STDIN) for n in answers.notes])
+    if target is None:
+        content = _encoded(answers.columns, ".jsonl" if format == "jsonl" else ".csv")
+        sys.stdout.write(content.decode())
     else:
-        tensors = torch.from_numpy(outputs)
-    return task.statistics(tensors, batch.to_torch("cpu"))
+        _write(target, _encoded(answers.columns, target.suffix))
+    return answers
 
 
-def _write(columns: Mapping[str, list[Any]], output: Path | None) -> None:
-    rows = zip(*columns.values(), strict=True)
-    if output is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([list(columns), *rows])
-    elif output.suffix == ".parquet":
+def _refuse(inputs: Sequence[str], target: Path | None, format: str | None) -> None:
+    """All that is wrong with the command line, before anything is opened."""
+    mistakes = []
+    if target is not None and target.suffix not in _FORMATS:
+        rule = f"--output must end in one of {', '.join(_FORMATS)}"
+        mistakes.append(
+            _mistake("not-writable", rule, str(target), "another", "Name another file.")
+        )
+    if target is not None and not os.access(target.absolute().parent, os.W_OK):
+        rule, got = "--output must lie in a folder that can be written", "one that cannot"
+        mistakes.append(_mistake("not-writable", rule, str(target), got, "Name another file."))
+    if list(inputs).count(STANDARD) > 1:
+        rule, got = "standard input can be read once", f"{inputs.count(STANDARD)} times `-`"
+        mistakes.append(_mistake("usage", rule, "the command line", got, "Name it once."))
+    if format is not None and format not in registry.names("formats"):
+        unknown = registry.UnknownPart("formats", format, registry.names("formats"))
+        near = f"Did you mean {unknown.nearest!r}? " if unknown.nearest else ""
+        fix = f"{near}Known: {', '.join(unknown.known)}."
+        rule = "--format must be a known format"
+        mistakes.append(_mistake("format", rule, "the command line", repr(format), fix))
+    if mistakes:
+        raise CommandError(mistakes)
+
+
+def _mistake(code: str, rule: str, where: str, got: str, fix: str) -> Mistake:
+    return Mistake(code=f"command/{code}", rule=rule, where=where, got=got, fix=fix)
+
+
+@contextmanager
+def _standard_input(inputs: Sequence[str], format: str) -> Iterator[Path]:
+    """A copy of standard input if it is asked for: readers look at a file more than once."""
+    with TemporaryDirectory(prefix="predict-") as folder:
+        copy = Path(folder) / f"stdin{registry.get('formats', format).EXTENSIONS[0]}"
+        if STANDARD in inputs:
+            with copy.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        yield copy
+
+
+def _encoded(columns: Mapping[str, list[Any]], suffix: str) -> bytes:
+    if suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        pq.write_table(pa.table(dict(columns)), output)
-    elif output.suffix == ".jsonl":
+        sink = io.BytesIO()
+        pq.write_table(pa.table(dict(columns)), sink)
+        return sink.getvalue()
+    rows = zip(*columns.values(), strict=True)
+    if suffix == ".jsonl":
         lines = (json.dumps(dict(zip(columns, row, strict=True))) for row in rows)
-        output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    else:
-        with output.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([list(columns), *rows])
+        return "".join(f"{line}\n" for line in lines).encode()
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([list(columns), *rows])
+    return text.getvalue().encode()
 
 
-def _refused(rule: str, output: Path | None, got: str) -> CommandError:
-    return CommandError(
-        Mistake(
-            code="command/not-writable",
-            rule=rule,
-            where=str(output),
-            got=got,
-            fix="Name another file.",
-        )
-    )
+def _write(target: Path, content: bytes) -> None:
+    try:
+        if target.exists() and not target.is_file():
+            # A device or a pipe is written to, not replaced.
+            target.write_bytes(content)
+        else:
+            write_bytes(target.resolve(), content)
+    except OSError as error:
+        got = error.strerror or str(error)
+        rule = "--output must be writable"
+        wrong = _mistake("not-writable", rule, str(target), got, "Name another file.")
+        raise CommandError(wrong) from None

@@ -17,7 +17,7 @@ from tuner.export.bundle import Bundle
 from tuner.export.contents import WEIGHTS
 from tuner.export.integrity import read_plain, sha256
 from tuner.files import write_bytes
-from tuner.predict import task_of
+from tuner.predictor import task_of
 from tuner.training.transfer import VECTORS, place, words_of
 from tuner.training.words import EMBEDDING, write_words
 

@@ -3,80 +3,16 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
-from typing import Any
 
-import made
 import numpy as np
 import pytest
 import torch
 
-from tuner import registry
 from tuner.export.bundle import Bundle
-from tuner.export.contents import About, TaskUsed
-from tuner.export.model import signature_of
-from tuner.export.write import write
 from tuner.predict import predict
 from tuner.tasks._base import Batch, Outputs
 from tuner.training.fit import Fit
-from tuner.training.rank import Rank
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "classification": {"model/directions": 2, "model/pooling": "attention"},
-    "tagging": {"model/crf": True, "data/characters": 3},
-    "language_modelling": {"data/window": 24, "model/tied": True, "model/initial_state": "learned"},
-    "forecasting": {"data/normalization": "last"},
-}
-
-
-@pytest.fixture(scope="module", params=registry.names("tasks"))
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
-def folder(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp(name)
-
-
-@pytest.fixture(scope="module")
-def fit(name: str, folder: Path) -> Fit:
-    data = made.of_task(name, folder)
-    values = {"model/hidden_size": 12, "training/epochs": 2, "optimizer/lr": 0.02}
-    rank = Rank("cpu", 1)
-    job = made.job_of(name, data, folder / "trial", values | SETTINGS.get(name, {}))
-    rank.start(job)
-    while not rank.epoch().ended:
-        pass
-    assert rank._trial is not None
-    (found,) = rank._trial.fits
-    found.module.eval()
-    return found
-
-
-@pytest.fixture(scope="module")
-def bundle(name: str, folder: Path, fit: Fit) -> Bundle:
-    task, store = fit.task, fit.store
-    batch = task.batch(store, task.rows(store, "validation", None))
-    preprocessing = {
-        "layout": store.card.layout.to_json(),
-        "facts": task.facts.to_json(),
-        "inputs": fit.config.data.model_dump(),
-    }
-    x = torch.from_numpy(batch.inputs)
-    about = About(
-        name=name,
-        trial=0,
-        task=TaskUsed(
-            name=name, options={k: v for k, v in made.TASKS[name].items() if k != "name"}
-        ),
-        parameters={},
-        signature=signature_of(fit.module, x, task.shape),
-        preprocessing=json.loads(json.dumps(preprocessing)),
-        scores=(),
-    )
-    return write(folder / "model", fit.module, about, [(x, torch.from_numpy(batch.lengths))])
 
 
 def answers(fit: Fit, batch: Batch) -> Outputs:
@@ -97,7 +33,7 @@ def test_raw_files_get_what_the_network_says_of_their_rows(
     bundle: Bundle, folder: Path, fit: Fit
 ) -> None:
     (raw,) = folder.glob("rows.*")
-    found = predict(bundle.folder, [raw], folder / "answers.csv")
+    found = predict(bundle.folder, [str(raw)], str(folder / "answers.csv")).scores
     task, store = fit.task, fit.store
     rows = task.prediction_rows(store)
     batch = task.batch(store, rows)

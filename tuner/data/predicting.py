@@ -12,9 +12,11 @@ import numpy as np
 from tuner.data import deriving, filling, future, reading, tags, targets, texts, vocabulary
 from tuner.data import labels as labelling
 from tuner.data.card import TaskData
+from tuner.data.files import join_some
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part
 from tuner.data.store import Ids, Steps
+from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
 
@@ -23,8 +25,8 @@ def read_for_prediction(
     layout: Layout,
     labels: Sequence[str],
     words: Sequence[str] = (),
-    *,
     horizon: int = 0,
+    *,
     warnings: list[str],
 ) -> Steps:
     """Reads files laid out as the training files were; label -1 where there is none that is known.
@@ -42,6 +44,20 @@ def read_for_prediction(
     """
     mistakes: list[Mistake] = []
     tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
+    return grouped(tables, layout, labels, words, horizon, warnings, mistakes)
+
+
+def grouped(
+    tables: Sequence[RawTable],
+    layout: Layout,
+    labels: Sequence[str],
+    words: Sequence[str],
+    horizon: int,
+    warnings: list[str],
+    mistakes: Sequence[Mistake] = (),
+) -> Steps:
+    """The same from tables that have been read, with the mistakes that were found in doing so."""
+    mistakes = list(mistakes)
     for table in tables:
         names = table.columns.column_names
         mistakes += [
@@ -66,12 +82,13 @@ def read_for_prediction(
     tag_N = None
     if layout.label and all(layout.label in table.columns.column_names for table in tables):
         if layout.target == "tags":
-            tag_N = tags.numbered(
-                *tags.read(sequences, layout.label, mistakes, complete=False), labels
-            )
+            read_N, spelled = tags.read(sequences, layout.label, mistakes, complete=False)
+            tag_N = tags.numbered(read_N, spelled, labels)
+            _warn_of_unknown(spelled, labels, warnings)
         else:
             found = labelling.read(sequences, layout.label, mistakes, complete=False)
             label_S = labelling.numbered(found, labels)
+            _warn_of_unknown([label for label in found if label is not None], labels, warnings)
     target_SC: np.ndarray | None = None
     if layout.targets and all({*layout.targets} <= {*t.columns.column_names} for t in tables):
         target_SC = targets.read(sequences, layout.targets, mistakes, complete=False)
@@ -93,3 +110,12 @@ def read_for_prediction(
         **known,
         ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
     )
+
+
+def _warn_of_unknown(found: Sequence[str], known: Sequence[str], warnings: list[str]) -> None:
+    """Answers are not compared with labels that no answer can be."""
+    if unknown := sorted({*found} - {*known}):
+        warnings.append(
+            f"labels that no training row had, so that answers are not scored: "
+            f"{join_some(map(repr, unknown))} [data/unknown-label]"
+        )

@@ -46,6 +46,7 @@ def about_of(
                 "layout": card.layout.to_json(),
                 "facts": task.facts.to_json(),
                 "inputs": config.data.model_dump(),
+                "longest": store.card.lengths.maximum,
             }
         ),
         scores=_scores(sweep.folder, row, sweep.spec.metric, pruned[1] if pruned else None),
@@ -67,8 +68,7 @@ def _scores(
 ) -> tuple[Score, ...]:
     """All metrics as the sweep measured them, the ranking one with its interval over fresh seeds;
     of a network that is another now, its own."""
-    # A leaderboard knows it where the best were trained again.
-    interval = getattr(row, "interval", None)
+    interval = row.interval
     repeated: dict[str, Any] = {}
     if interval is not None:
         ends = (interval.low, interval.high)

@@ -147,7 +147,13 @@ class Bundle:
             raise DataError(_wrong_inputs(rule, f"{x.min()} … {x.max()}"))
         arrays = {"x": x.astype(kind), "lengths": lengths_B.astype(np.int64)}
         arrays |= {f"state_{i}": state for i, state in enumerate(states)}
-        return self._single_threaded(arrays)
+        try:
+            found: list[np.ndarray] = self._single_threaded(arrays)
+        except Exception as error:  # onnxruntime has no exception of its own to catch
+            got = str(error).strip().partition("\n")[0]
+            rule = "the graph must run on what its signature says"
+            raise BundleError(altered(self.folder / GRAPH, rule, got)) from error
+        return found
 
     @cached_property
     def _single_threaded(self) -> Runner:

@@ -10,22 +10,39 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tuner.errors import BundleError, Mistake
 from tuner.export.contents import GRAPH, MANIFEST, WEIGHTS, Weight
+from tuner.export.protobuf import Malformed, Message, external, shaped
+from tuner.part import Config
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from tuner.export.contents import Signature
 
 MAX_BYTES = {MANIFEST: 1 << 16, GRAPH: 1 << 31, WEIGHTS: 1 << 33}
 """Caps on what is read into memory; protobuf itself ends at 2 GiB."""
 MAX_TEXT_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
+
+_WEIGHTS_RULE = "the weights must be a safetensors file without gaps or overlaps"
+_METADATA = "__metadata__"
+_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
+
+
+class _Tensor(Config):
+    """A tensor as a safetensors header tells of it."""
+
+    dtype: Literal["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8"]
+    shape: tuple[Annotated[int, Field(ge=0)], ...]
+    data_offsets: tuple[int, int]
+
+
+_HEADER = TypeAdapter(dict[str, _Tensor | dict[str, str]])
 
 
 def read_plain(folder: Path, name: str) -> bytes:
@@ -57,8 +74,10 @@ def read_plain(folder: Path, name: str) -> bytes:
         if status.st_nlink > 1:
             raise _link(path, f"a file with {status.st_nlink} names")
         limit = MAX_BYTES.get(name, MAX_TEXT_BYTES)
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        # Not read first: a file with holes is larger than the disk.
+        large = status.st_size > limit
+        content = b"" if large else file.read(limit + 1)
+    if large or len(content) > limit:
         raise BundleError(
             Mistake(
                 code="bundle/large",
@@ -100,13 +119,13 @@ def altered(path: Path, rule: str, got: str) -> Mistake:
 
 
 def read_weights(path: Path, content: bytes) -> dict[str, Weight]:
-    """The tensors that a safetensors file holds, its offsets checked.
+    """The tensors that a safetensors file holds, by its header; its offsets are checked.
+
+    https://github.com/huggingface/safetensors#format
 
     Raises:
         BundleError: `bundle/altered`, a header that is huge, overlaps, or leaves the file.
     """
-    from safetensors import SafetensorError, deserialize
-
     header_bytes = int.from_bytes(content[:8], "little")
     if header_bytes > MAX_HEADER_BYTES:
         raise BundleError(
@@ -117,34 +136,44 @@ def read_weights(path: Path, content: bytes) -> dict[str, Weight]:
             )
         )
     try:
-        tensors = deserialize(content)  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        rule = "the weights must be a safetensors file without gaps or overlaps"
-        raise BundleError(altered(path, rule, str(error))) from error
+        header = _HEADER.validate_json(content[8 : 8 + header_bytes])
+    except ValidationError as error:
+        got = str(error.errors(include_url=False)[0]["msg"])
+        raise BundleError(altered(path, _WEIGHTS_RULE, got)) from error
+    tensors = {name: found for name, found in header.items() if isinstance(found, _Tensor)}
+    end = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
+        begin, after = tensor.data_offsets
+        size = prod(tensor.shape) * _BYTES[tensor.dtype]
+        if begin != end or after != begin + size:
+            got = f"{name!r} at {begin} to {after}, {size} bytes from {end} on"
+            raise BundleError(altered(path, _WEIGHTS_RULE, got))
+        end = after
+    if 8 + header_bytes + end != len(content) or header.keys() - tensors.keys() - {_METADATA}:
+        got = f"{end} bytes of tensors in a file of {len(content)}"
+        raise BundleError(altered(path, _WEIGHTS_RULE, got))
     return {
-        name: Weight(shape=tuple(tensor["shape"]), dtype=tensor["dtype"])
-        for name, tensor in tensors
+        name: Weight(shape=tensor.shape, dtype=tensor.dtype) for name, tensor in tensors.items()
     }
 
 
 def check_graph(path: Path, content: bytes, signature: Signature) -> list[Mistake]:
-    """What is wrong with a graph: external data, broken structure, other inputs or outputs."""
-    import onnx
-    from google.protobuf.message import DecodeError
+    """What is wrong with a graph: external data, broken structure, other inputs or outputs.
 
+    Whether its operators go together is the runtime's to find out.
+    """
+    model = Message("ModelProto", memoryview(content))
     try:
-        model = onnx.ModelProto.FromString(content)
-    except DecodeError as error:
+        places = (external(m) for m in model.walk() if m.kind == "TensorProto")
+        outside = sorted({place for place in places if place is not None})
+        # Not those of graphs within it, which are further down.
+        graphs = list(model.each(7))
+        found = [shaped(value) for number in (11, 12) for g in graphs for value in g.each(number)]
+    except Malformed as error:
         return [altered(path, "the graph must be an ONNX file", str(error))]
-    outside = sorted(set(_external(model)))
     if outside:
         rule = "the graph must hold all its weights itself"
         return [altered(path, rule, f"external data at {', '.join(outside)}")]
-    try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
-        return [altered(path, "the graph must be valid ONNX", str(error).partition("\n")[0])]
-    found = [*map(_signature, model.graph.input), *map(_signature, model.graph.output)]
     takes, gives = expected_of(signature)
     if found != [*takes, *gives]:
         rule = f"the graph must map {', '.join(takes)} to {', '.join(gives)}"
@@ -163,26 +192,3 @@ def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
         takes.append(f"state_{number}[{levels}, _, {units}]")
         gives.append(f"next_{number}[{levels}, _, {units}]")
     return takes, gives
-
-
-def _signature(value: Message) -> str:
-    dimensions = value.type.tensor_type.shape.dim
-    sizes = (str(d.dim_value) if d.HasField("dim_value") else "_" for d in dimensions)
-    return f"{value.name}[{', '.join(sizes)}]"
-
-
-def _external(message: Message) -> Iterator[str]:
-    """Every place outside the file that a tensor anywhere in the graph points to.
-
-    Walks the protobuf itself: initializers, attributes, subgraphs, functions and sparse tensors
-    can all hold tensors, and a list of places to look in is what earlier fixes elsewhere missed.
-    """
-    if message.DESCRIPTOR.full_name == "onnx.TensorProto" and (
-        message.external_data or message.data_location != 0
-    ):
-        entries = {entry.key: entry.value for entry in message.external_data}
-        yield repr(entries.get("location", ""))
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in value if field.is_repeated else [value]:
-                yield from _external(part)

@@ -14,12 +14,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from bundles import reseal
 from torch import nn
 
 from tuner.errors import BundleError, CommandError, DataError, ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CARD, CONTENTS, GRAPH, MANIFEST, WEIGHTS, About, Score, TaskUsed
-from tuner.export.integrity import sha256
 from tuner.export.write import write
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
@@ -86,15 +86,6 @@ def test_a_flipped_byte_is_found_in_every_file(folder: Path, name: str) -> None:
     (folder / name).write_bytes(content)
     with pytest.raises(BundleError):
         Bundle.open(folder)
-
-
-def reseal(folder: Path) -> None:
-    """What an author of malice would do."""
-    manifest = json.loads((folder / MANIFEST).read_text())
-    for name in manifest["files"]:
-        content = (folder / name).read_bytes()
-        manifest["files"][name] = {"sha256": sha256(content), "bytes": len(content)}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def external_data(folder: Path, location: str) -> None:

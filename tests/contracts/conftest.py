@@ -1,0 +1,41 @@
+"""A trained and exported model of every task, made once for all contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bundles
+import pytest
+
+from tuner import registry
+from tuner.export.bundle import Bundle
+from tuner.training.fit import Fit
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "classification": {"model/directions": 2, "model/pooling": "attention"},
+    "tagging": {"model/crf": True, "data/characters": 3},
+    "language_modelling": {"data/window": 24, "model/tied": True, "model/initial_state": "learned"},
+    "forecasting": {"data/normalization": "last"},
+}
+
+
+@pytest.fixture(scope="session", params=registry.names("tasks"))
+def task_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def folder(task_name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its raw file is `rows.*`, its bundle `model`."""
+    return tmp_path_factory.mktemp(task_name)
+
+
+@pytest.fixture(scope="session")
+def fit(task_name: str, folder: Path) -> Fit:
+    return bundles.trained(task_name, folder, **SETTINGS.get(task_name, {}))
+
+
+@pytest.fixture(scope="session")
+def bundle(task_name: str, folder: Path, fit: Fit) -> Bundle:
+    return bundles.exported(task_name, folder, fit)
