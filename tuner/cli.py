@@ -199,6 +199,13 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rerun(options: argparse.Namespace) -> int:
+    from tuner.sweep import Sweep
+
+    print(Sweep.open(options.name, home=options.home).rerun(options.trial))
+    return 0
+
+
 def _predict(options: argparse.Namespace) -> int:
     from tuner.predict import predict
 
@@ -388,6 +395,9 @@ def _parser() -> _Parser:
         help="of the validation score, for int8 and --prune to lose (default: %(default)s)",
     )
     export.add_argument("--licence", default="", metavar="NAME", help="for the model card")
+    rerun = command("rerun", _rerun, "train a trial again and compare it with the first time")
+    rerun.add_argument("name", metavar="NAME")
+    rerun.add_argument("--trial", type=_number, metavar="N", required=True)
     predict = command("predict", _predict, "apply an exported model to raw files")
     predict.add_argument("model", metavar="DIR", help="an exported model")
     predict.add_argument(

@@ -14,6 +14,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 ├── SweepFailed            a sweep without a single usable trial, exit 1
 ├── NotDelivered           runs that the tracking server has not got yet, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
+├── NotReproduced          a trial that is not the same again, exit 1
 └── ExportMismatch         an exported model that does not equal the trained one, exit 1
 """
 
@@ -112,6 +113,10 @@ class Interrupted(TunerError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+class NotReproduced(TunerError):
+    """A trial that, trained again from its record, is not the same."""
 
 
 class ExportMismatch(TunerError):

@@ -45,12 +45,6 @@ _STATUS: Mapping[State, Status] = {
 _SAME_FAILURES = 3
 """So many first trials that fail alike mean a mistake that all trials share."""
 
-_TRAINING = {
-    "train_loss": "train/loss",
-    "lr": "train/lr",
-    "rows_per_second": "train/rows_per_second",
-}
-
 
 class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
     """The sweep's one listener in Tune; what it writes is found again after a crash.
@@ -231,7 +225,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         if epoch <= self._recorded[number]:
             return
         self._recorded[number] = epoch
-        named = {_shown(name): value for name, value in values.items()}
+        named = {curve.shown(name): value for name, value in values.items()}
         self._tracker.metrics(_key(number), epoch, named)
         curve.append(self._folder / trial_folder(number), epoch, named)
 
@@ -306,13 +300,6 @@ def _ends(prefix: str, interval: Interval) -> dict[str, float]:
 
 def _key(number: int) -> str:
     return f"trial-{number:04d}"
-
-
-def _shown(name: str) -> str:
-    """A metric's name as it is tracked: below what it was measured on."""
-    if name.startswith("grad_norm/"):
-        return f"train/{name}"
-    return _TRAINING.get(name, f"validation/{name}")
 
 
 def _legal(name: str) -> str:

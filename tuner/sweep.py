@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.connect import connected, local_capacity, set_environment
 from cluster.plan import Capacity, Plan, Refused, Resources, plan
-from tuner import lock
+from tuner import lock, versions
 from tuner.context import Context
 from tuner.errors import (
     CommandError,
@@ -137,7 +137,7 @@ class Sweep:
             return self.leaderboard()
         display = display or Silent()
         self._refuse_machine()
-        self._refuse_tracking(offline)
+        self.refuse_tracking(offline)
         self._create(display)
         return self._work(display, offline)
 
@@ -165,8 +165,8 @@ class Sweep:
         if self.finished and not more_trials and confirm is None:
             return self.leaderboard()
         self._refuse_machine()
-        self._refuse_tracking(offline)
-        self._refuse_changed_data()
+        self.refuse_tracking(offline)
+        self.refuse_changed_data()
         with lock.held(self.folder, self.spec.name):
             if more_trials or hours or confirm is not None:
                 total = self.spec.search.trials + (more_trials or 0)
@@ -263,6 +263,18 @@ class Sweep:
         )
         return export_model(self, to, wanted)
 
+    def rerun(self, trial: int) -> str:
+        """Trains a trial again from its record; gives what was found equal, to the last bit.
+
+        Raises:
+            CommandError: no such trial, or one that has not ended, or one that trained on a GPU.
+            DataError: the data changed since the sweep began.
+            NotReproduced: the trial is not the same again.
+        """
+        from tuner.rerun import rerun
+
+        return rerun(self, trial)
+
     def sync(self) -> str:
         """Delivers what the tracking server has not got yet; gives what to tell the user.
 
@@ -272,7 +284,7 @@ class Sweep:
         """
         from tuner.tracking.sync import sync
 
-        self._refuse_tracking(offline=False)
+        self.refuse_tracking()
         uri = self.home.tracking_uri(self.spec.tracking.uri)
         with lock.held(self.folder, self.spec.name):
             problem = sync(self.folder, uri)
@@ -448,6 +460,7 @@ class Sweep:
             found = baselines(self.spec, temporary / "data")
             (temporary / "trials").mkdir()
             write_text(temporary / _BASELINES, json.dumps(found, indent=1))
+            versions.keep(temporary)
             write_text(temporary / SPEC, json.dumps(self.spec.to_data(), indent=1))
             temporary.rename(self.folder)
         except BaseException:
@@ -503,7 +516,8 @@ class Sweep:
         if not os.environ.get("RAY_ADDRESS"):
             planned(self.spec)
 
-    def _refuse_tracking(self, offline: bool) -> None:
+    def refuse_tracking(self, offline: bool = False) -> None:
+        """Raises `InputError` where the tracking address is wrong, or does not answer."""
         from tuner.tracking.uri import check_uri, reachable
 
         uri = self.home.tracking_uri(self.spec.tracking.uri)
@@ -513,7 +527,8 @@ class Sweep:
         if mistakes:
             raise InputError(mistakes)
 
-    def _refuse_changed_data(self) -> None:
+    def refuse_changed_data(self) -> None:
+        """Raises `DataError` where the raw files are not what they were when the sweep began."""
         from tuner.data.prepare import changed_files
         from tuner.errors import DataError
 

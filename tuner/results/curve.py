@@ -13,6 +13,18 @@ from tuner.plots.style import alone
 CURVE, PICTURE, GRADIENTS = "curve.csv", "curve.svg", "gradients.svg"
 
 _NORMS = ("total", "largest")
+_TRAINING = {
+    "train_loss": "train/loss",
+    "lr": "train/lr",
+    "rows_per_second": "train/rows_per_second",
+}
+
+
+def shown(name: str) -> str:
+    """A metric's name on a curve and where it is tracked: below what it was measured on."""
+    if name.startswith("grad_norm/"):
+        return f"train/{name}"
+    return _TRAINING.get(name, f"validation/{name}")
 
 
 def append(folder: Path, epoch: int, values: Mapping[str, float]) -> None:

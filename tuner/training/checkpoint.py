@@ -30,6 +30,8 @@ class Checkpoint:
 
     tensors: dict[str, Tensor]
     state: dict[str, Any]
+    sha256: str
+    """Of the file."""
 
 
 def write(folder: Path, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -56,7 +58,7 @@ def read(folder: Path, name: str) -> Checkpoint | None:
         blob = (folder / f"{name}.safetensors").read_bytes()
         if hashlib.sha256(blob).hexdigest() != manifest["sha256"]:
             return None
-        return Checkpoint(load(blob), manifest["state"])
+        return Checkpoint(load(blob), manifest["state"], manifest["sha256"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         return None
 
