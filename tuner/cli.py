@@ -186,6 +186,10 @@ def _export(options: argparse.Namespace) -> int:
     from tuner.sweep import Sweep
 
     sweep = Sweep.open(options.name, home=options.home)
+    if options.register is not None:
+        from tuner.export.register import check
+
+        check(sweep, options.register, options.alias)
     done = sweep.export(
         Path(options.to),
         trial=options.trial,
@@ -196,6 +200,8 @@ def _export(options: argparse.Namespace) -> int:
         licence=options.licence,
     )
     print(done)
+    if options.register is not None:
+        print(sweep.register(Path(options.to), options.register, options.alias))
     return 0
 
 
@@ -395,6 +401,8 @@ def _parser() -> _Parser:
         help="of the validation score, for int8 and --prune to lose (default: %(default)s)",
     )
     export.add_argument("--licence", default="", metavar="NAME", help="for the model card")
+    export.add_argument("--register", metavar="MODEL", help="add it to MLflow's registry, too")
+    export.add_argument("--alias", default="best", help="what points to it there (default: best)")
     rerun = command("rerun", _rerun, "train a trial again and compare it with the first time")
     rerun.add_argument("name", metavar="NAME")
     rerun.add_argument("--trial", type=_number, metavar="N", required=True)

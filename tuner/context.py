@@ -63,3 +63,8 @@ def trial_folder(number: int) -> str:
 def seed_folder(trial: Path, seed: int) -> Path:
     """Where a trial's configuration is trained again, while it is."""
     return trial / "seeds" / str(seed)
+
+
+def trial_key(number: int) -> str:
+    """Name of a trial's run in what a sweep tells MLflow."""
+    return f"trial-{number:04d}"

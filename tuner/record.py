@@ -13,6 +13,7 @@ from ray import tune
 
 from tuner.config import TrialConfig
 from tuner.context import trial_folder
+from tuner.context import trial_key as _key
 from tuner.data.card import DataCard
 from tuner.outcome import Outcome, State, outcome_from_json
 from tuner.results import curve, report
@@ -296,10 +297,6 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:
     """A mean over fresh seeds with its interval, as metrics."""
     return {f"{prefix}/{end}": getattr(interval, end) for end in ("mean", "low", "high")}
-
-
-def _key(number: int) -> str:
-    return f"trial-{number:04d}"
 
 
 def _legal(name: str) -> str:

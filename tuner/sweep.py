@@ -263,6 +263,22 @@ class Sweep:
         )
         return export_model(self, to, wanted)
 
+    def register(self, bundle: Path, model: str, alias: str = "best") -> str:
+        """Puts an exported model into MLflow's registry; gives what to print.
+
+        Args:
+            bundle: the folder that `export` wrote.
+            model: name of the registered model, whose next version it becomes.
+            alias: points to that version from now on.
+
+        Raises:
+            InputError: a name that is none, or a server that does not take the model.
+        """
+        from tuner.export.register import check, register
+
+        check(self, model, alias)
+        return register(self, bundle, model, alias)
+
     def rerun(self, trial: int) -> str:
         """Trains a trial again from its record; gives what was found equal, to the last bit.
 

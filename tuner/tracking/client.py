@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # A model must not take in what lies in the folder that a command is called in.
+    "MLFLOW_UV_AUTO_DETECT": "false",
     # MLflow repeats a request whose answer is lost, and so makes a run twice. The writer repeats
     # it too, and first looks whether the run is there.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",

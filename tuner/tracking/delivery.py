@@ -314,7 +314,7 @@ class Delivery:
                     self._upload(run_id, record)
                 elif isinstance(record, Dataset):
                     with translated():
-                        self._mlflow.log_inputs(run_id, datasets=[_dataset_input(record)])
+                        self._mlflow.log_inputs(run_id, datasets=[dataset_input(record)])
             except Refused as refused:
                 self._give_up(key, record.kind, refused)
 
@@ -372,7 +372,8 @@ def _artifacts_beside(uri: str) -> str | None:
     return (database.absolute().parent / "artifacts").as_uri() if database else None
 
 
-def _dataset_input(record: Dataset) -> DatasetInput:
+def dataset_input(record: Dataset) -> DatasetInput:
+    """A record of data as MLflow's own."""
     from mlflow.entities import Dataset as Entity
     from mlflow.entities import DatasetInput, InputTag
 

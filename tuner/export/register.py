@@ -1,0 +1,139 @@
+"""From a bundle's folder to a version of a registered model, which `mlflow models serve` serves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tuner.context import trial_key
+from tuner.data import columns, reading
+from tuner.data.card import DataCard
+from tuner.data.layout import Layout
+from tuner.data.store import CARD as DATA_CARD
+from tuner.data.table import RawTable
+from tuner.errors import DataError, InputError, Mistake
+from tuner.export.bundle import Bundle
+from tuner.export.contents import CARD, About
+from tuner.export.integrity import read_plain
+from tuner.predictor import Predictor
+from tuner.tracking import registry
+from tuner.tracking.records import Dataset
+
+if TYPE_CHECKING:
+    from tuner.sweep import Sweep
+
+_ROWS = 1000
+"""Most rows of an example."""
+
+
+def check(sweep: Sweep, model: str, alias: str) -> None:
+    """Refuses names before anything is exported.
+
+    Raises:
+        CommandError: of the model, or of its alias.
+        InputError: the tracking server does not answer.
+    """
+    if mistakes := registry.check_names(model, alias):
+        raise InputError(mistakes)
+    sweep.refuse_tracking()
+
+
+def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
+    """Puts a bundle of a sweep's trial into the registry of its tracking server.
+
+    Returns:
+        What to tell the user.
+
+    Raises:
+        CommandError: the trial's run was not delivered, or MLflow does not take the model.
+        DataError: the training file, which an example is taken from, cannot be read.
+    """
+    uri = sweep.home.tracking_uri(sweep.spec.tracking.uri)
+    bundle = Bundle.open(folder)
+    about = bundle.contents.about
+    run = registry.run_id(sweep.folder, uri, trial_key(about.trial))
+    predictor = Predictor(bundle)
+    card = DataCard.loads((sweep.folder / "data" / DATA_CARD).read_text(encoding="utf-8"))
+    example = _example(sweep.spec.root / card.files[0].path, predictor.layout)
+    answers = predictor.answer(example)
+    takes = _takes(example, predictor.layout)
+    entry = registry.Entry(
+        name=model,
+        alias=alias,
+        bundle=folder,
+        description=read_plain(folder, CARD).decode(),
+        tags={"sweep": about.name, "trial": str(about.trial), "task": about.task.name},
+        metrics=_metrics(about),
+        run_id=run,
+        data=_dataset(card),
+        takes=takes,
+        gives={name: _kind(values[0]) for name, values in answers.columns.items()},
+        example={name: _typed(example, name, kind) for name, kind in takes.items()},
+    )
+    version = registry.put(uri, entry)
+    return (
+        f"{model} version {version} is now @{alias}; `mlflow models serve -m "
+        f"models:/{model}@{alias} --env-manager local` serves it"
+    )
+
+
+def _example(path: Path, layout: Layout) -> RawTable:
+    """The rows of the first sequence of a training file, less what only training knows."""
+    mistakes: list[Mistake] = []
+    (table,) = reading.read_all([path], layout, mistakes)
+    if table is None:
+        raise DataError(mistakes)
+    kept = table.columns.select(list(dict.fromkeys(layout.columns)))
+    rows = pa.array([True] + [False] * (len(kept) - 1))
+    if layout.id is not None:
+        code_N = columns.to_texts([table], layout.id).indices
+        rows = pc.equal(code_N, code_N[0])
+    return replace(table, columns=kept.filter(rows).slice(0, _ROWS))
+
+
+def _takes(table: RawTable, layout: Layout) -> dict[str, str]:
+    """MLflow's types of what a request may hold: numbers for features, texts for words."""
+    found = dict.fromkeys(layout.columns, "string")
+    found |= dict.fromkeys(layout.features or (), "double")
+    for name in (layout.id, layout.time):
+        if name is not None and pa.types.is_integer(table.columns.column(name).type):
+            found[name] = "long"
+    if layout.time is not None and columns.is_numeric(table, layout.time):
+        found[layout.time] = "double"
+    return found
+
+
+def _typed(table: RawTable, name: str, kind: str) -> list[object]:
+    """A column as a request spells it: in a file of texts, numbers are texts."""
+    types = {"double": pa.float64(), "long": pa.int64(), "string": pa.string()}
+    found: list[object] = table.columns.column(name).cast(types[kind]).to_pylist()
+    return found
+
+
+def _kind(value: object) -> str:
+    """MLflow's type of an answer."""
+    return {int: "long", float: "double"}.get(type(value), "string")
+
+
+def _metrics(about: About) -> dict[str, float]:
+    """What is told of the exported model, under names that no curve has."""
+    found = {f"exported/{score.metric}": score.validation for score in about.scores}
+    tested = {f"exported/test {s.metric}": s.test for s in about.scores if s.test is not None}
+    return found | tested
+
+
+def _dataset(card: DataCard) -> Dataset:
+    """As the sweep's own run names its data, so that both are one in MLflow."""
+    return Dataset(
+        key="",
+        name=Path(card.files[0].path).name,
+        digest=card.files[0].sha256[:36],
+        source=", ".join(file.path for file in card.files),
+        schema=json.dumps({"features": list(card.features), "labels": list(card.labels)}),
+        profile=json.dumps({"sequences": dict(card.num_sequences), "steps": dict(card.num_steps)}),
+    )
