@@ -76,6 +76,8 @@ def verify(
         except Exception as error:  # runtimes have no exceptions of their own to catch
             said = str(error).strip().partition("Status Message: ")[2] or str(error)
             raise _mismatch(what, x, f"the error {said!r}", suspects) from error
+        if signature.per_step:
+            found, expected = _valid(found, lengths_B), _valid(expected, lengths_B)
         pairs = zip(found, expected, strict=True)
         difference = max(_difference(graph, network) for graph, network in pairs)
         # Not `>`: a NaN is a mismatch too.
@@ -89,6 +91,13 @@ def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.nda
     """The network's outputs in the order of the graph's."""
     y, rest = outputs if isinstance(outputs, tuple) else (outputs, [])
     return [tensor.numpy() for tensor in (y, *([rest] if isinstance(rest, Tensor) else rest))]
+
+
+def _valid(outputs: Sequence[np.ndarray], lengths_B: Tensor) -> list[np.ndarray]:
+    """The same with zeros at padded steps of y, where nothing that stands there means anything."""
+    y_BTO, *rest = outputs
+    valid_BT = np.arange(y_BTO.shape[1]) < lengths_B.numpy()[:, None]
+    return [np.where(valid_BT[..., None], y_BTO, 0), *rest]
 
 
 def _mismatch(what: str, x_BTF: Tensor, got: str, suspects: Sequence[str]) -> ExportMismatch:

@@ -142,6 +142,8 @@ def server(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         "MLFLOW_TRACKING_URI": local_uri(place / "sweeps"),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "PYTHONPATH": str(poison),
+        # MLflow calls uvicorn by its name.
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     line = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/drift@best"]
     line += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
@@ -162,8 +164,9 @@ def server(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
                 time.sleep(0.3)
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
 
 
 def ask(address: str, body: str, kind: str) -> tuple[int, dict[str, Any]]:
