@@ -49,7 +49,7 @@ class ServedBundle(PythonModel):
         layout = self._predictor.layout
         if layout.id is not None:
             columns.setdefault(layout.id, pa.array([ALONE] * len(rows), pa.string()))
-        if layout.time is not None and not layout.derived.calendar:
+        if isinstance(layout.time, str) and not layout.derived.calendar:
             columns.setdefault(layout.time, pa.array(range(len(rows)), pa.int64()))
         return RawTable("the request", pa.table(columns), lambda row: f"row {row + 1}")
 
