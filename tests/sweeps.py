@@ -21,7 +21,6 @@ def swept(folder: Path, write_rows: Callable[[Path], Any], **changes: Any) -> Sw
     said, recorded in MLflow beside it."""
     from tuner.lane import SoloLane
     from tuner.record import Recorder
-    from tuner.search.study import Search
     from tuner.tracking.tracker import Tracker
     from tuner.trainable import LaneTrainable
 
@@ -30,11 +29,11 @@ def swept(folder: Path, write_rows: Callable[[Path], Any], **changes: Any) -> Sw
     path = write_spec(folder / "small.yaml", **changes)
     sweep = Sweep.from_file(path, home=folder / "sweeps")
     sweep._create(Silent())
-    search = Search(*sweep._search_arguments())
+    search = sweep._opened()
     uri = sweep.home.tracking_uri(sweep.spec.tracking.uri)
     tracker = Tracker(uri, sweep.spec.name, sweep.folder)
     recorder = Recorder(sweep.spec, sweep.folder, search, tracker, Silent(), lambda: None)
-    recorder.open(sweep._card())
+    recorder.open(sweep.card())
     with patch("tuner.lane.open_lane", lambda resources: SoloLane("cpu", 1)):
         for _ in range(sweep.spec.search.trials):
             trial = search.ask()

@@ -100,12 +100,11 @@ def _takes(table: RawTable, layout: Layout) -> dict[str, str]:
     """MLflow's types of what a request may hold: numbers for features, texts for words."""
     found = dict.fromkeys(layout.columns, "string")
     found |= dict.fromkeys(layout.features or (), "double")
-    times = (layout.time,) if isinstance(layout.time, str) else layout.time or ()
-    for name in (layout.id, *times):
+    for name in (layout.id, *layout.time):
         if name is not None and pa.types.is_integer(table.columns.column(name).type):
             found[name] = "long"
-    if isinstance(layout.time, str) and columns.is_numeric(table, layout.time):
-        found[layout.time] = "double"
+    if len(layout.time) == 1 and columns.is_numeric(table, *layout.time):
+        found |= dict.fromkeys(layout.time, "double")
     return found
 
 

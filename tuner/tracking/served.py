@@ -49,8 +49,8 @@ class ServedBundle(PythonModel):
         layout = self._predictor.layout
         if layout.id is not None:
             columns.setdefault(layout.id, pa.array([ALONE] * len(rows), pa.string()))
-        if isinstance(layout.time, str) and not layout.derived.calendar:
-            columns.setdefault(layout.time, pa.array(range(len(rows)), pa.int64()))
+        if len(layout.time) == 1 and not layout.derived.calendar:
+            columns.setdefault(*layout.time, pa.array(range(len(rows)), pa.int64()))
         return RawTable("the request", pa.table(columns), lambda row: f"row {row + 1}")
 
 
