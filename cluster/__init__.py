@@ -3,6 +3,7 @@
 Knows no models and no tuner.
 """
 
-from cluster.plan import Capacity, Plan, Refused, Resources, plan
+from cluster.plan import Capacity, Plan, Resources, plan
+from cluster.refused import Refused
 
 __all__ = ["Capacity", "Plan", "Refused", "Resources", "plan"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from cluster.refused import Refused
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
@@ -44,14 +46,6 @@ class Plan:
         workers = f"{r.workers} {'worker' if r.workers == 1 else 'workers'}"
         gpus = f" and {r.gpus_per_worker:g} GPU" if r.gpus_per_worker else ""
         return f"{lanes} of {workers}, {r.cpus_per_worker:g} CPU{gpus} each"
-
-
-class Refused(ValueError):
-    """What the nodes can never hold, with the most they can."""
-
-    def __init__(self, rule: str, got: str, fix: str) -> None:
-        self.rule, self.got, self.fix = rule, got, fix
-        super().__init__(f"{rule}; got {got}. {fix}")
 
 
 def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:

@@ -77,6 +77,7 @@ def _sweep(options: argparse.Namespace) -> int:
             name=options.name,
             trials=options.trials,
             hours=options.hours,
+            cluster=options.cluster,
         )
         if not sweep.finished:
             sweep.run(display, offline=options.offline)
@@ -87,7 +88,7 @@ def _resume(options: argparse.Namespace) -> int:
     from tuner.sweep import Sweep
 
     with _display(options) as display:
-        sweep = Sweep.open(options.name, home=options.home)
+        sweep = Sweep.open(options.name, home=options.home, cluster=options.cluster)
         sweep.resume(
             display,
             more_trials=options.trials,
@@ -293,7 +294,7 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"rnn-tuner {__version__}")
     # On the subcommands too, so that it may stand at either end; SUPPRESS keeps the first one said.
     home_help = "folder of all state (default: $TUNER_HOME or ./sweeps)"
-    parser.add_argument("--home", type=Path, default=_default_home(), help=home_help)
+    parser.add_argument("--home", type=Path, help=home_help)
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True
     )
@@ -341,6 +342,9 @@ def _parser() -> _Parser:
     for running in (sweep, resume):
         running.add_argument(
             "--json", action="store_true", help="tell events on stdout, a JSON object per line"
+        )
+        running.add_argument(
+            "--cluster", type=Path, metavar="FILE", help="where it runs (default: this machine)"
         )
         running.add_argument(
             "--offline", action="store_true", help="send nothing now; `tuner sync` delivers later"
@@ -436,10 +440,6 @@ def _parser() -> _Parser:
     for name, sub in commands.choices.items():
         _FLAGS[name] = [f for action in sub._actions for f in action.option_strings]
     return parser
-
-
-def _default_home() -> Path:
-    return Path(os.environ.get("TUNER_HOME") or "sweeps")
 
 
 def _integer(text: str, low: int, high: int, what: str) -> int:

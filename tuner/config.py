@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tuner import registry
 from tuner.models.build import architecture_config
@@ -186,7 +186,7 @@ def make_task(
     return made
 
 
-def refusals_of(invalid: ValidationError, prefix: str, config: type[Config]) -> list[Refusal]:
+def refusals_of(invalid: ValidationError, prefix: str, config: type[BaseModel]) -> list[Refusal]:
     """Pydantic's errors in our words: a rule, the value received, and a way out."""
     found = []
     for error in invalid.errors():
@@ -221,7 +221,7 @@ def refusals_of(invalid: ValidationError, prefix: str, config: type[Config]) -> 
     return found
 
 
-def _explained(config: type[Config], field: str) -> str:
+def _explained(config: type[BaseModel], field: str) -> str:
     info = config.model_fields.get(field)
     text = " ".join((info.description or "").split()) if info else ""
     return f"Change it. It means: {text}" if text else "Change it, or leave it out."

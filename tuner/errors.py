@@ -5,6 +5,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   ├── SpecError          the spec file, its space and its overrides
 │   ├── DataError          the data files
 │   ├── PlanError          what the machines cannot hold
+│   ├── ClusterError       a cluster file, and a cluster that cannot be joined
 │   ├── CommandError       the command line, names, folders
 │   └── BundleError        an exported model that cannot be read
 ├── LaneBroken             a rank is gone; never leaves a lane but to have Tune start another
@@ -73,6 +74,10 @@ class DataError(InputError):
 
 class PlanError(InputError):
     """What the machines can never hold."""
+
+
+class ClusterError(InputError):
+    """A cluster file with mistakes, or a cluster that cannot be joined as it is."""
 
 
 class CommandError(InputError):

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from cluster.spec import ClusterSpec
 from tuner.errors import CommandError, Mistake
 
 SPEC = "spec.json"
@@ -16,10 +17,11 @@ FINALS = "finals.json"
 
 
 class Home:
-    """Where sweeps live."""
+    """Where sweeps live: the path, else TUNER_HOME, else the storage of a cluster."""
 
-    def __init__(self, path: Path | str | None = None) -> None:
-        self.path = Path(path or os.environ.get("TUNER_HOME") or "sweeps").absolute()
+    def __init__(self, path: Path | str | None = None, cluster: ClusterSpec | None = None) -> None:
+        storage = cluster.home if cluster else None
+        self.path = Path(path or os.environ.get("TUNER_HOME") or storage or "sweeps").absolute()
 
     def folder(self, name: str) -> Path:
         """Folder of a sweep, existing or not."""

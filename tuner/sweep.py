@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import connected, local_capacity, set_environment
-from cluster.plan import Capacity, Plan, Refused, Resources, plan
-from tuner import lock, versions
+from cluster.plan import Capacity, Plan, Resources, plan
+from cluster.refused import Refused
+from cluster.spec import ClusterSpec
+from tuner import cluster_file, lock, versions
 from tuner.context import Context
 from tuner.errors import (
     CommandError,
@@ -56,8 +58,8 @@ FLUSH_SECONDS = 60.0
 class Sweep:
     """One sweep in its folder; made by `from_file` or `open`."""
 
-    def __init__(self, spec: SweepSpec, home: Home) -> None:
-        self.spec, self.home = spec, home
+    def __init__(self, spec: SweepSpec, home: Home, cluster: ClusterSpec | None) -> None:
+        self.spec, self.home, self._cluster = spec, home, cluster
         self.folder = home.folder(spec.name)
 
     @classmethod
@@ -70,31 +72,51 @@ class Sweep:
         name: str | None = None,
         trials: int | None = None,
         hours: float | None = None,
+        cluster: Path | str | None = None,
     ) -> Sweep:
         """Reads and checks a spec; creates nothing.
 
+        Args:
+            home: folder of all state; the cluster's storage if it names one, else `./sweeps`.
+            cluster: a cluster file; the Ray at RAY_ADDRESS, else this machine if None.
+
         Raises:
             SpecError: every mistake of the spec.
+            ClusterError: every mistake of the cluster file.
             CommandError: a sweep of this name exists and was interrupted, runs, or differs.
         """
+        where = cluster_file.load(Path(cluster)) if cluster else None
         spec = load(Path(path), settings=settings, name=name, trials=trials, hours=hours)
-        sweep = cls(spec, Home(home))
+        sweep = cls(spec, Home(home, where), where)
         sweep._refuse_other()
         return sweep
 
     @classmethod
-    def open(cls, name: str, *, home: Path | str | None = None) -> Sweep:
+    def open(
+        cls, name: str, *, home: Path | str | None = None, cluster: Path | str | None = None
+    ) -> Sweep:
         """A sweep that exists.
 
         Raises:
+            ClusterError: every mistake of the cluster file.
             CommandError: there is none of this name, or it was made by a newer version.
         """
-        place = Home(home)
+        where = cluster_file.load(Path(cluster)) if cluster else None
+        place = Home(home, where)
         folder = place.existing(name)
         spec = SweepSpec.from_data(json.loads((folder / SPEC).read_text(encoding="utf-8")))
         if (folder / _BUDGET).exists():
             spec = spec.with_budget(**json.loads((folder / _BUDGET).read_text(encoding="utf-8")))
-        return cls(spec, place)
+        return cls(spec, place, where)
+
+    @property
+    def cluster(self) -> ClusterSpec:
+        """Where it runs: by the cluster file, else the Ray at RAY_ADDRESS, else this machine.
+
+        Raises:
+            ClusterError: RAY_ADDRESS is no address.
+        """
+        return self._cluster or cluster_file.from_environment()
 
     @property
     def finished(self) -> bool:
@@ -576,15 +598,7 @@ def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
     try:
         return plan(nodes or local_capacity(), resources(spec))
     except Refused as refused:
-        raise PlanError(
-            Mistake(
-                code="plan/impossible",
-                rule=refused.rule,
-                where="resources",
-                got=refused.got,
-                fix=refused.fix,
-            )
-        ) from None
+        raise PlanError(cluster_file.told(refused)) from None
 
 
 def resources(spec: SweepSpec) -> Resources:
