@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 
-.PHONY: help sweep test check bench clean
+.PHONY: help sweep test test-cluster check bench clean
 help:                ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
@@ -19,6 +19,9 @@ sweep: $(READY)      ## tune digit classifiers, show the leaderboard, export the
 
 test: $(READY)       ## the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+test-cluster: $(READY) ## sweeps on hosts in network namespaces, as root
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster -rs tests/cluster
 
 check: $(READY)      ## ruff and mypy
 	$(BIN)/ruff check .
