@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cluster.join import join, probe
+from cluster.nodes import check_nodes
 from cluster.plan import Capacity
+from cluster.refused import Refused
+from cluster.spec import ClusterSpec, Embedded
+from cluster.token import use_token
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -27,6 +32,7 @@ _QUIET = {
 }
 _OBJECT_STORE_BYTES = 256 * 2**20
 """Data is memory-mapped from files, so the object store carries reports only."""
+_HERE = Embedded()
 
 
 def local_capacity() -> tuple[Capacity, ...]:
@@ -34,49 +40,82 @@ def local_capacity() -> tuple[Capacity, ...]:
     return (Capacity(cpus=len(os.sched_getaffinity(0)), gpus=_num_gpus()),)
 
 
-def set_environment() -> None:
-    """Sets what Ray reads when it is imported: quiet, and with a token that nobody else knows."""
+def set_environment(spec: ClusterSpec) -> None:
+    """Sets what Ray reads when it is imported: quiet, and with the cluster's token, or for a Ray of
+    our own with one that nobody else knows.
+
+    Raises:
+        Refused: the token's file cannot be used.
+    """
     os.environ.update({k: v for k, v in _QUIET.items() if k not in os.environ})
-    if "RAY_ADDRESS" not in os.environ:
+    if spec.entry is None:
         # A local Ray is reachable by every user of the machine.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    else:
+        use_token(spec.token)
+        # What its client prints of a wrong token or address, we say ourselves.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
+
+
+class Connection:
+    """A Ray that this process is part of."""
+
+    def nodes(self) -> tuple[Capacity, ...]:
+        """What its nodes have."""
+        import ray
+
+        return tuple(_capacity(n["Resources"]) for n in ray.nodes() if n["Alive"])
+
+    def free(self) -> tuple[Capacity, ...]:
+        """What nobody on its nodes has taken."""
+        from ray._private.state import available_resources_per_node
+
+        return tuple(_capacity(free) for free in available_resources_per_node().values())
+
+    def refusals(self, folder: Path) -> list[Refused]:
+        """Why a sweep in this folder cannot run on all its nodes; empty if it can."""
+        import ray
+
+        alive = {n["NodeID"]: n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"]}
+        return check_nodes(folder, alive)
 
 
 @contextmanager
-def connected() -> Iterator[tuple[Capacity, ...]]:
-    """Ray, started here or joined at RAY_ADDRESS; gives its nodes.
+def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
+    """Ray, started here or joined; one that this process is part of already is left as it is.
 
     Raises:
-        ConnectionError: RAY_ADDRESS leads nowhere.
+        Refused: a Ray that cannot be joined.
     """
-    set_environment()
+    set_environment(spec)
+    if spec.entry is not None:
+        # Before the seconds that Ray's import takes.
+        probe(spec)
     import ray
 
-    address = os.environ.get("RAY_ADDRESS")
     (node,) = local_capacity()
     started_here = not ray.is_initialized()
-    if started_here:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        else:
-            ray.init(
-                address="local",
-                num_cpus=int(node.cpus),
-                include_dashboard=False,
-                object_store_memory=_OBJECT_STORE_BYTES,
-                log_to_driver=False,
-                logging_level="ERROR",
-            )
-    try:
-        yield tuple(
-            Capacity(cpus=n["Resources"].get("CPU", 0), gpus=n["Resources"].get("GPU", 0))
-            for n in ray.nodes()
-            if n["Alive"]
+    if started_here and spec.entry is None:
+        ray.init(
+            address="local",
+            num_cpus=int(node.cpus),
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level="ERROR",
         )
+    elif started_here:
+        join(spec)
+    try:
+        yield Connection()
     finally:
         if started_here:
             ray.shutdown()
+
+
+def _capacity(resources: dict[str, float]) -> Capacity:
+    return Capacity(cpus=resources.get("CPU", 0), gpus=resources.get("GPU", 0))
 
 
 def _num_gpus() -> int:

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 PORT = 6379
 """Where a Ray head listens unless told otherwise."""
+WAIT_SECONDS = 600.0
+"""How long a sweep waits for room unless told otherwise."""
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
 """Where Ray itself looks for a token; `ray get-auth-token --generate` writes one."""
 
@@ -44,6 +46,11 @@ class ClusterSpec(BaseModel):
         """Folder of all sweeps on it, if the cluster names one."""
         return None
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a sweep waits where nothing trains for want of room."""
+        return WAIT_SECONDS
+
 
 class Embedded(ClusterSpec):
     """This machine alone: a Ray that lives as long as the sweep."""
@@ -62,6 +69,9 @@ class _Shared(ClusterSpec):
     """File of mode 0600 with the cluster's token; RAY_AUTH_TOKEN or Ray's own `~/.ray/auth_token`
     if absent."""
 
+    wait_seconds: float = Field(default=WAIT_SECONDS, ge=0)
+    """How long a sweep waits where nothing trains for want of room, as while nodes are started."""
+
     @field_validator("storage", "token_file")
     @classmethod
     def _absolute(cls, path: Path | None, info: ValidationInfo) -> Path | None:
@@ -78,6 +88,10 @@ class _Shared(ClusterSpec):
     @property
     def home(self) -> Path | None:
         return self.storage
+
+    @property
+    def patience(self) -> float:
+        return self.wait_seconds
 
 
 class ExistingRay(_Shared):

@@ -13,6 +13,7 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
 │   └── Infeasible         out of memory at the smallest micro-batch, or no such model
 ├── SweepFailed            a sweep without a single usable trial, exit 1
+├── NoRoom                a cluster without room for one lane for too long, exit 1
 ├── NotDelivered           runs that the tracking server has not got yet, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
 ├── NotReproduced          a trial that is not the same again, exit 1
@@ -106,6 +107,10 @@ class LaneBroken(TunerError):
 
 class SweepFailed(TunerError):
     """A sweep without a single usable trial."""
+
+
+class NoRoom(TunerError):
+    """A cluster that for too long had no room for a single lane; `tuner resume` goes on."""
 
 
 class NotDelivered(TunerError):

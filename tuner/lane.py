@@ -7,8 +7,11 @@ places all of them or none, and lanes cannot deadlock each other.
 
 from __future__ import annotations
 
+import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import ray
@@ -24,6 +27,11 @@ from tuner.training.rank import OutOfMemory, Rank, halved
 from tuner.training.trial import Point, Report
 
 T = TypeVar("T")
+
+WATCH_SECONDS = 1.0
+"""From one look at the other ranks to the next."""
+GRACE_SECONDS = 3.0
+"""What this rank has, once another is lost, to notice by itself."""
 
 
 class Lane(ABC):
@@ -179,7 +187,8 @@ class GangLane(Lane):
         size = self._resources.workers
         others = [a.join.remote(i, size, address) for i, a in enumerate(self._others, 1)]
         try:
-            self._rank.join(0, size, address)
+            with _watched(others):
+                self._rank.join(0, size, address)
             ray.get(others)
         except (RayActorError, RuntimeError) as broken:
             raise LaneBroken(f"the ranks could not meet at {address}: {_line(broken)}") from broken
@@ -191,7 +200,8 @@ class GangLane(Lane):
         mine: Exception | None = None
         result = None
         try:
-            result = getattr(self._rank, method)(*args)
+            with _watched(others):
+                result = getattr(self._rank, method)(*args)
         except Diverged as end:
             mine = end
         except Exception as error:
@@ -219,6 +229,31 @@ def open_lane(resources: Resources) -> Lane:
 def device() -> str:
     """The device that Ray gave to this process."""
     return "cuda" if ray.get_gpu_ids() else "cpu"
+
+
+@contextmanager
+def _watched(others: list[Any]) -> Iterator[None]:
+    """Ends this process if it waits for a rank whose node is gone.
+
+    A process that dies closes its connections, which wakes the others at once. A node that is cut
+    off closes none: Ray learns of it, and the process group only when its time is up. What waits in
+    gloo cannot be woken, not even by its own `abort`; Tune starts the trial on a fresh lane.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        waiting = others
+        while waiting and not over.is_set():
+            done, waiting = ray.wait(waiting, timeout=WATCH_SECONDS)
+            lost = any(isinstance(_error_of(future), RayActorError) for future in done)
+            if lost and not over.wait(GRACE_SECONDS):
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _error_of(future: Any) -> Exception | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._spec, self._folder = spec, folder
         self._search, self._tracker, self._display = search, tracker, display
         self._between_steps = between_steps
+        self._watch: Callable[[Sequence[Any]], None] | None = None
         self._running: dict[int, Running] = {}
         self._recorded: dict[int, int] = {}
         """Number → last epoch on its curve."""
@@ -89,6 +90,10 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             and {outcome.state for outcome in self._first} == {State.FAILED}
             and len({outcome.reason for outcome in self._first}) == 1
         )
+
+    def watch(self, look: Callable[[Sequence[Any]], None]) -> None:
+        """Has somebody look at Tune's trials between two events, who may raise to end it all."""
+        self._watch = look
 
     def open(self, card: DataCard) -> None:
         """Opens the parent run, and closes what a crash left told but not recorded."""
@@ -188,6 +193,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         self._between_steps()
+        if self._watch is not None:
+            self._watch(trials)
         if self._waiting.look(trials):
             if self._waiting.reason:
                 self._display.message(self._waiting.reason)

@@ -6,22 +6,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.connect import connected, local_capacity, set_environment
+from cluster.connect import Connection, connected, local_capacity, set_environment
 from cluster.plan import Capacity, Plan, Resources, plan
 from cluster.refused import Refused
 from cluster.spec import ClusterSpec
 from tuner import cluster_file, lock, versions
 from tuner.context import Context
 from tuner.errors import (
+    ClusterError,
     CommandError,
     InputError,
     Interrupted,
     Mistake,
+    NoRoom,
     NotDelivered,
     PlanError,
     SweepFailed,
@@ -36,6 +39,7 @@ from tuner.results.built import built
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
 from tuner.results.tables import to_csv, unwritable
+from tuner.room import Room
 from tuner.spec import SweepSpec, differences
 from tuner.spec_reader import load
 
@@ -51,6 +55,8 @@ _BUDGET = "budget.json"
 _FINISHED = "finished.json"
 _BASELINES = "baselines.json"
 
+PARTS = "parts"
+"""The user's own parts, where every node of a cluster finds them."""
 FLUSH_SECONDS = 60.0
 """How long the end of a sweep waits for the tracking server."""
 
@@ -141,7 +147,7 @@ class Sweep:
             task=self.spec.task,
             metric=self.spec.metric,
             maximize=self.spec.maximize,
-            parts=(str(self.spec.root),),
+            parts=tuple(map(str, (self.folder / PARTS, self.spec.root))),
             latency="latency_ms" in self.spec.asked,
             constraints=self.spec.constraints,
         )
@@ -160,8 +166,9 @@ class Sweep:
         display = display or Silent()
         self._refuse_machine()
         self.refuse_tracking(offline)
-        self._create(display)
-        return self._work(display, offline)
+        with self._met(display):
+            self._create(display)
+            return self._work(display, offline)
 
     def resume(
         self,
@@ -189,17 +196,21 @@ class Sweep:
         self._refuse_machine()
         self.refuse_tracking(offline)
         self.refuse_changed_data()
-        with lock.held(self.folder, self.spec.name):
-            if more_trials or hours or confirm is not None:
-                total = self.spec.search.trials + (more_trials or 0)
-                self.spec = self.spec.with_budget(trials=total, hours=hours, confirm=confirm)
-                search = self.spec.search
-                budget = {"trials": total, "hours": search.hours, "confirm": search.confirm}
-                write_text(self.folder / _BUDGET, json.dumps(budget))
-            (self.folder / _FINISHED).unlink(missing_ok=True)
-            # The search ranks alone until it is over again.
-            replace(Repeats.read(self.folder), candidates=()).write(self.folder)
-        return self._work(display or Silent(), offline)
+        display = display or Silent()
+        with self._met(display):
+            with lock.held(self.folder, self.spec.name):
+                if more_trials or hours or confirm is not None:
+                    total = self.spec.search.trials + (more_trials or 0)
+                    self.spec = self.spec.with_budget(trials=total, hours=hours, confirm=confirm)
+                    search = self.spec.search
+                    budget = {"trials": total, "hours": search.hours, "confirm": search.confirm}
+                    write_text(self.folder / _BUDGET, json.dumps(budget))
+                if self.cluster.entry is not None:
+                    self._take_parts_along(self.folder)
+                (self.folder / _FINISHED).unlink(missing_ok=True)
+                # The search ranks alone until it is over again.
+                replace(Repeats.read(self.folder), candidates=()).write(self.folder)
+            return self._work(display, offline)
 
     def leaderboard(self) -> Leaderboard:
         """The trials as they stand, ranked on validation data."""
@@ -330,9 +341,36 @@ class Sweep:
             raise NotDelivered(f"{problem}; `tuner sync {self.spec.name}` goes on")
         return f"everything of {self.spec.name!r} is delivered"
 
+    @contextmanager
+    def _met(self, display: Display) -> Iterator[None]:
+        """A cluster is joined and looked over before anything is made; this machine needs no look.
+
+        Raises:
+            ClusterError: it cannot be joined, or its nodes do not fit together.
+            PlanError: not even one lane fits on it.
+        """
+        if self.cluster.entry is None:
+            yield
+            return
+        display.message(f"joining the Ray at {self.cluster.entry}")
+        with self._connected() as connection:
+            planned(self.spec, connection.nodes())
+            if refusals := connection.refusals(self.home.path):
+                raise ClusterError([cluster_file.told(refused) for refused in refusals])
+            yield
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(connected(self.cluster))
+            except Refused as refused:
+                raise ClusterError(cluster_file.told(refused)) from None
+            yield connection
+
     def _work(self, display: Display, offline: bool) -> Leaderboard:
         """Connect, search, score; every way out leaves the folder ready for `resume`."""
-        set_environment()
+        set_environment(self.cluster)
         from tuner.confirm import Confirmation
         from tuner.final import FinalLanes
         from tuner.record import Recorder
@@ -351,10 +389,14 @@ class Sweep:
             context = self.context
             try:
                 recorder.open(self.card())
-                display.message("starting Ray")
-                with connected() as nodes, interruption:
-                    lanes = planned(self.spec, nodes)
+                if self.cluster.entry is None:
+                    display.message("starting Ray")
+                with self._connected() as connection, interruption:
+                    planned(self.spec, connection.nodes())
+                    room = Room(connection, context.resources, self.cluster.patience, display)
+                    lanes = room.first()
                     display.message(f"training on {lanes}")
+                    recorder.watch(room.check)
                     with interruption.deferred():
                         self._search(search, recorder, context, lanes.lanes, began)
                     interruption.check()
@@ -373,7 +415,8 @@ class Sweep:
                 tracker.start()
                 tracker.flush(FLUSH_SECONDS)
             except BaseException as stopped:
-                recorder.abandon("KILLED" if isinstance(stopped, Interrupted) else "FAILED")
+                goes_on = isinstance(stopped, Interrupted | NoRoom)
+                recorder.abandon("KILLED" if goes_on else "FAILED")
                 raise
             finally:
                 search.close()
@@ -487,12 +530,14 @@ class Sweep:
                 temporary / "data",
                 self.spec.search.seed,
             )
-            # The nodes of a cluster are only known once it is joined.
-            if not os.environ.get("RAY_ADDRESS") and (
+            # Nobody knows how much memory the nodes of a cluster have.
+            if self.cluster.entry is None and (
                 mistake := too_large(self.spec, card, planned(self.spec))
             ):
                 raise PlanError(mistake)
             sources.keep(self.spec, self.home, temporary / "data")
+            if self.cluster.entry is not None:
+                self._take_parts_along(temporary)
             for warning in [*map(str, self.spec.warnings), *card.warnings]:
                 display.warning(warning)
             found = baselines(self.spec, temporary / "data")
@@ -506,6 +551,13 @@ class Sweep:
             if made_home:
                 self.home.path.rmdir()
             raise
+
+    def _take_parts_along(self, folder: Path) -> None:
+        """The nodes of a cluster need not see the spec's folder."""
+        from tuner import parts
+
+        if not (folder / PARTS).exists():
+            parts.keep(self.spec.root, folder / PARTS)
 
     def _refuse_other(self) -> None:
         """A sweep of this name must be this sweep, finished."""
@@ -551,7 +603,7 @@ class Sweep:
 
     def _refuse_machine(self) -> None:
         """A cluster's nodes are only known once it is joined; this machine's are known now."""
-        if not os.environ.get("RAY_ADDRESS"):
+        if self.cluster.entry is None:
             planned(self.spec)
 
     def refuse_tracking(self, offline: bool = False) -> None:

@@ -1,0 +1,104 @@
+"""A shortage is shown with its reason, and ends the sweep after a limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from cluster import Capacity, Resources
+from tuner.errors import NoRoom
+from tuner.results.live import Silent
+from tuner.room import Room
+
+
+@dataclass
+class Trial:
+    status: str
+
+
+class Told(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+
+class World:
+    """Time that passes when somebody sleeps, and free CPUs that change with it."""
+
+    def __init__(self, free: dict[float, float]) -> None:
+        self.now, self._free = 0.0, free
+
+    def free(self) -> tuple[Capacity, ...]:
+        last = max(moment for moment in self._free if moment <= self.now)
+        return (Capacity(cpus=self._free[last]),)
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def room(world: World, display: Told, limit: float = 60) -> Room:
+    return Room(world, Resources(cpus_per_worker=2), limit, display, world.clock, world.sleep)
+
+
+def test_lanes_come_from_what_is_free() -> None:
+    told = Told()
+    assert room(World({0: 5}), told).first().lanes == 2
+    assert told.said == []
+
+
+def test_a_sweep_waits_for_its_first_lane() -> None:
+    world, told = World({0: 1, 30: 2}), Told()
+    assert room(world, told).first().lanes == 1
+    assert world.now == pytest.approx(30)
+    assert told.said == [
+        "WAITING: one worker must fit on one node; free now: 2 CPUs and 0 GPUs where the largest "
+        "node has 1 CPUs and 0 GPUs",
+        "there is room again",
+    ]
+
+
+def test_waiting_for_the_first_lane_has_an_end() -> None:
+    world = World({0: 1})
+    with pytest.raises(NoRoom, match=r"within 60 s: one worker must fit on one node; .* 1 CPUs"):
+        room(world, Told()).first()
+    assert world.now == pytest.approx(60)
+
+
+def look(seen: Room, world: World, seconds: int, status: str) -> None:
+    for _ in range(seconds):
+        world.sleep(1)
+        seen.check([Trial("TERMINATED"), Trial(status), Trial("PENDING")])
+
+
+def test_a_lane_that_starts_is_no_shortage() -> None:
+    world, told = World({0: 1}), Told()
+    seen = room(world, told)
+    look(seen, world, 10, "PENDING")
+    look(seen, world, 300, "RUNNING")
+    assert told.said == []
+
+
+def test_trials_that_can_never_start_end_the_sweep() -> None:
+    world, told = World({0: 1}), Told()
+    seen = room(world, told)
+    with pytest.raises(NoRoom):
+        look(seen, world, 90, "PENDING")
+    assert 60 <= world.now <= 64
+    assert [text.partition(":")[0] for text in told.said] == ["WAITING"]
+
+
+def test_room_that_comes_back_starts_the_limit_anew() -> None:
+    world, told = World({0: 1, 50: 2, 60: 1}), Told()
+    seen = room(world, told)
+    look(seen, world, 110, "PENDING")
+    assert [text.partition(":")[0] for text in told.said] == [
+        "WAITING",
+        "there is room again",
+        "WAITING",
+    ]
