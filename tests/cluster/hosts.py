@@ -186,7 +186,7 @@ class Lab:
     def kill_raylet(self, host: Host) -> None:
         """Kills a host's raylet and nothing else."""
         for pid in self.processes(host):
-            if _command(pid).partition(" ")[0].endswith("/raylet"):
+            if command_of(pid).partition(" ")[0].endswith("/raylet"):
                 os.kill(pid, signal.SIGKILL)
 
     def processes(self, host: Host) -> list[int]:
@@ -252,7 +252,8 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """What a process was started as; empty if it is gone."""
     try:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
