@@ -256,6 +256,14 @@ def _sync(options: argparse.Namespace) -> int:
     return 0
 
 
+def _doctor(options: argparse.Namespace) -> int:
+    from tuner.doctor import Patient, examine
+    from tuner.doctor.report import tell
+    from tuner.home import Home
+
+    return tell(examine(Patient(home=Home(options.home))), as_json=options.json)
+
+
 class _Parser(argparse.ArgumentParser):
     """Says a mistake the way the rest of the package does."""
 
@@ -434,6 +442,8 @@ def _parser() -> _Parser:
     spaces = command("spaces", _spaces, "the ready-made search spaces, or one in full")
     spaces.add_argument("name", metavar="NAME", nargs="?")
     command("schema", _schema, "the JSON Schema of a spec, for editors")
+    doctor = command("doctor", _doctor, "what is wrong with this machine, and how to mend it")
+    doctor.add_argument("--json", action="store_true", help="a line of JSON for each check")
     sync = command("sync", _sync, "deliver runs that the tracking server has not got yet")
     sync.add_argument("name", metavar="NAME")
     _COMMANDS[:] = list(commands.choices)
