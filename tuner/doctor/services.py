@@ -15,10 +15,10 @@ _RAY_SECONDS = 60.0
 _START = """
 import json
 from cluster.connect import connected
-with connected() as nodes:
+with connected() as connection:
     import ray
     number = ray.get(ray.remote(lambda: 41 + 1).remote(), timeout=30)
-    print(json.dumps({"number": number, "cpus": sum(node.cpus for node in nodes)}))
+    print(json.dumps({"number": number, "cpus": sum(node.cpus for node in connection.nodes())}))
 """
 
 
