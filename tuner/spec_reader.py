@@ -431,7 +431,7 @@ def _is_member(step: object) -> bool:
     return isinstance(step, str) and (step in _MEMBERS or "[" in step)
 
 
-_MEMBERS = {"files", "share", "span", "folds", "origins"}
+_MEMBERS = {"files", "share", "span", "folds", "origins", "one", "several"}
 
 
 def _again(error: Any, place: Place) -> Any:

@@ -8,6 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from tuner.part import Config
 
+PIECES = ("year", "month", "day", "hour", "minute")
+"""What several columns of `time` hold, in their order; later ones may be left out."""
+
 Moment = str | int | float
 """A time as a spec spells it: an ISO 8601 text or a number, like the time column."""
 
@@ -81,8 +84,33 @@ def _kind(value: Any) -> str | None:
     return None
 
 
+def _number(value: Any) -> str | None:
+    """Whether a value spells one name or several; decided first, so that errors come once."""
+    match value:
+        case str():
+            return "one"
+        case list():
+            return "several"
+    return None
+
+
 _Path = Annotated[str, Field(min_length=1)]
-Files = _Path | Annotated[list[_Path], Field(min_length=1)]
+Files = Annotated[
+    Annotated[_Path, Tag("one")] | Annotated[list[_Path], Field(min_length=1), Tag("several")],
+    Discriminator(
+        _number,
+        custom_error_type="files",
+        custom_error_message="must be a file or a list of files",
+    ),
+]
+Columns = Annotated[
+    Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
+    Discriminator(
+        _number,
+        custom_error_type="columns",
+        custom_error_message="must be a column or a list of columns",
+    ),
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 _rule = Discriminator(
     _kind,
@@ -117,10 +145,10 @@ class DataConfig(Config):
     """Name of a format; by default the one that a file's extension stands for."""
     id: str | None = None
     """Column that tells sequences apart; without it all rows are one series (forecasting)."""
-    time: str | Annotated[list[str], Field(min_length=1, max_length=5)] | None = None
+    time: Columns | None = None
     """Column that orders the rows of a sequence, numbers or ISO 8601; or several, read as year,
     month, day, hour and minute in this order; by default the file orders them."""
-    target: str | list[str] | None = None
+    target: Columns | None = None
     """Label column of classification and tagging, number columns of regression, or channels to
     forecast, by default all features."""
     text: str | None = None
@@ -193,6 +221,14 @@ class DataConfig(Config):
             names = getattr(self, key)
             if isinstance(names, list) and len(set(names)) < len(names):
                 raise ValueError(f"`data/{key}` must name every column once")
+        return self
+
+    @model_validator(mode="after")
+    def _times_are_told_by_few(self) -> DataConfig:
+        if isinstance(self.time, list) and len(self.time) > len(PIECES):
+            raise ValueError(
+                f"`data/time` must be at most {len(PIECES)} columns: {', '.join(PIECES)}"
+            )
         return self
 
     @model_validator(mode="after")

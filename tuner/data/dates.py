@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tuner.data import columns
+from tuner.data.config import PIECES
 from tuner.data.files import join_some
 from tuner.data.table import RawTable
 from tuner.errors import Mistake
 
-PIECES = ("year", "month", "day", "hour", "minute")
-"""What columns hold, in their order; later ones may be left out."""
 _FIRST = {"day": 1, "hour": 0, "minute": 0}
 
 

@@ -58,7 +58,7 @@ def read(tables: Sequence[RawTable], names: Sequence[str], mistakes: list[Mistak
     """The times of all rows of all files; None, with the mistakes told, if some are none.
 
     Args:
-        names: the column of times, or those of `dates.PIECES`.
+        names: the column of times, or several, which hold `PIECES`.
     """
     found = [
         dates.joined(table, names, mistakes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuner.data import dates, times
+from tuner.data import times
+from tuner.data.config import PIECES
 from tuner.first_contact.draft import Draft
 from tuner.first_contact.look import Look
 
@@ -46,8 +47,8 @@ def time_columns(look: Look, wanted: Sequence[str]) -> tuple[str, ...]:
     if whole:
         return (next((name for name in whole if name.lower() in _TIMES), whole[0]),)
     numbers = {c.name.lower(): c for c in free if c.kind == "number"}
-    pieces = tuple(piece for piece in dates.PIECES if piece in numbers)
-    if len(pieces) > 1 and pieces == dates.PIECES[: len(pieces)]:
+    pieces = tuple(piece for piece in PIECES if piece in numbers)
+    if len(pieces) > 1 and pieces == PIECES[: len(pieces)]:
         return tuple(numbers[piece].name for piece in pieces)
     called = [column for name, column in numbers.items() if name in _TIMES]
     return tuple(c.name for c in called if (c.code_N >= 0).all())[:1]

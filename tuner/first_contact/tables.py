@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tuner.data import dates
+from tuner.data.config import PIECES
 from tuner.data.files import join_some
 from tuner.errors import DataError, Mistake
 from tuner.first_contact import clocks, suspects
@@ -142,7 +142,7 @@ def _said_columns(draft: Draft, id: str | None, time: tuple[str, ...], targets: 
     if id is not None:
         draft.say("id", id, "rows with the same one are a sequence")
     if time:
-        pieces = ", ".join(dates.PIECES[: len(time)]) if len(time) > 1 else ""
+        pieces = ", ".join(PIECES[: len(time)]) if len(time) > 1 else ""
         draft.say("time", list(time) if pieces else time[0], pieces and f"{pieces}, in this order")
     if targets:
         draft.say("target", targets if len(targets) > 1 else targets[0])

@@ -110,5 +110,5 @@ def test_other_mistakes_of_the_columns(tmp_path: Path) -> None:
     assert "read as year, month, day, hour" in told
     with pytest.raises(ValueError, match="name every column once"):
         DataConfig.model_validate(DATA | {"time": ["year", "year"]})
-    with pytest.raises(ValueError, match="at most 5"):
+    with pytest.raises(ValueError, match="at most 5 columns: year, month"):
         DataConfig.model_validate(DATA | {"time": [*"abcdef"]})
