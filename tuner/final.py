@@ -177,6 +177,9 @@ class FinalLanes:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for lane in self._lanes:
+            # Else Ray would start them anew as soon as their place is gone.
+            ray.kill(lane)
         for group in self._groups:
             remove_placement_group(group)
 

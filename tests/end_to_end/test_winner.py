@@ -48,6 +48,7 @@ def killed_at_the_first_seed(folder: Path) -> list[dict[str, Any]]:
             break
     process.stdout.read()
     process.wait(timeout=60)
+    assert told[-1]["event"] == "seed", told[-3:]
     return told
 
 

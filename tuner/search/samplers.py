@@ -79,7 +79,9 @@ def make_plan(space: Space, config: SearchConfig) -> Plan | None:
     return None
 
 
-def make(space: Space, config: SearchConfig, number: int) -> BaseSampler:
+def make(
+    space: Space, config: SearchConfig, number: int, *, num_objectives: int = 1
+) -> BaseSampler:
     """The sampler for one suggestion of a search that learns."""
     seed, other = _seeds(config.seed, number)
     # Optuna seeds what a sampler leaves to chance like the sampler itself. In a sampler that makes
@@ -91,7 +93,11 @@ def make(space: Space, config: SearchConfig, number: int) -> BaseSampler:
         match config.sampler:
             case "tpe":
                 return TPESampler(
-                    seed=seed, n_startup_trials=config.startup, group=_is_conditional(space)
+                    seed=seed,
+                    n_startup_trials=config.startup,
+                    # With several objectives Optuna models each parameter by itself, which needs
+                    # no groups.
+                    group=num_objectives == 1 and _is_conditional(space),
                 )
             case "gp":
                 return GPSampler(

@@ -241,7 +241,9 @@ class Search:
         return self._memory.get_trial(number)
 
     def _sampled(self, number: int) -> FrozenTrial:
-        self._study.sampler = samplers.make(self._space, self._config, number)
+        self._study.sampler = samplers.make(
+            self._space, self._config, number, num_objectives=len(self._objectives)
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             trial = self._study.ask()
