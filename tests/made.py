@@ -135,7 +135,7 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
         data |= {"target": ["price", "weight"]}
     elif about.target == "tags":
         tagged_conll(folder / "rows.conll", **sizes)
-        data = {"train": "rows.conll", "test": 0.2}
+        data = {"train": "rows.conll", "test": 0.2, "duplicates": "warn"}
     elif about.target == "none":
         stream_txt(folder / "rows.txt", **{"num": 400} | sizes)
         data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}

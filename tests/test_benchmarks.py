@@ -25,6 +25,11 @@ def test_the_page_and_the_readme_quote_the_results(table: ModuleType) -> None:
     assert table.README.read_text(encoding="utf-8") == table.quoted(found)
 
 
+def test_the_page_on_exports_quotes_their_rows(table: ModuleType) -> None:
+    export = importlib.import_module("export")
+    assert export.PAGE.read_text(encoding="utf-8") == export.page(export.kept())
+
+
 def test_every_benchmark_in_the_table_is_a_script(table: ModuleType) -> None:
     assert [name for name in table.NAMES if not (HERE / f"{name}.py").is_file()] == []
 

@@ -46,7 +46,7 @@ def about_of(
                 "layout": card.layout.to_json(),
                 "facts": task.facts.to_json(),
                 "inputs": config.data.model_dump(),
-                "longest": store.card.lengths.maximum,
+                "longest": card.lengths.maximum,
             }
         ),
         scores=_scores(sweep.folder, row, sweep.spec.metric, pruned[1] if pruned else None),

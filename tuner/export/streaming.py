@@ -23,7 +23,7 @@ def refusals(module: nn.Module, data: Any, *, window: bool, where: str) -> list[
     """
     found = looks_ahead(module)
     if window:
-        found = [("a model that streams must not answer windows", "one that forecasts")]
+        found = [("the task must answer sequences, not windows", "one that forecasts")]
     if getattr(data, "centred", False) and data.smooth > 1:
         found.append(("`data/centred` must be false", "a mean over later steps, too"))
     if getattr(data, "encoding", "ids") == "bag_of_words":

@@ -62,6 +62,8 @@ def test_int8_is_near_the_graph_and_says_what_it_left(cell: str, tmp_path: Path)
     graph = onnx.load(folder / told.file).graph
     assert ("DynamicQuantizeLSTM" in {node.op_type for node in graph.node}) == (cell == "lstm")
     assert bool(told.notes) == (cell != "lstm")
+    smaller = told.bytes < exact.contents.formats["onnx"].bytes
+    assert smaller != any("no smaller" in note for note in told.notes)
     assert all(note in (folder / CARD).read_text() for note in told.notes)
 
 

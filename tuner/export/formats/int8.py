@@ -48,11 +48,15 @@ def write(path: Path, trained: Trained) -> list[str]:
             weight_type=QuantType.QInt8,
         )
     left = {node.op_type for node in onnx.load(str(path)).graph.node} & set(KEPT)
-    return [
+    notes = [
         f"the layers of {KEPT[kind]} stay float32, as onnxruntime quantises those of an LSTM only; "
         "embeddings and products of matrices are int8"
         for kind in sorted(left)
     ]
+    sizes = [file.stat().st_size for file in (path, trained.graph)]
+    if sizes[0] >= sizes[1]:
+        notes.append("so the file is no smaller than the graph")
+    return notes
 
 
 def check(path: Path, content: bytes, signature: Signature) -> list[Mistake]:
