@@ -28,6 +28,7 @@ NAMES = (
     "epoch",
     "lengths",
     "start",
+    "export",
 )
 """By the number of the ratio that they measure first."""
 README = HERE.parent / "README.md"
