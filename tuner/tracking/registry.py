@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import tuner
 from tuner.errors import CommandError, Mistake
 from tuner.tracking.client import connect, translated
 from tuner.tracking.delivery import dataset_input
@@ -167,7 +166,7 @@ def _save(folder: Path, location: str, model_id: str, entry: Entry) -> None:
             str(folder),
             python_model=str(SCRIPT),
             artifacts={"bundle": str(entry.bundle)},
-            code_paths=[str(Path(tuner.__file__).parent)],
+            code_paths=[str(SCRIPT.parents[1])],
             pip_requirements=list(_pinned()),
             signature=_signature(entry),
             input_example=pd.DataFrame(entry.example),
