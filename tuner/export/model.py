@@ -11,7 +11,7 @@ from torch import nn
 
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
-from tuner.errors import CommandError, ExportMismatch, InputError, Mistake
+from tuner.errors import CommandError, ExportMismatch, Mistake
 from tuner.export.about import about_of
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Exported, Proof, Pruning, Signature
@@ -25,7 +25,7 @@ from tuner.export.write import refuse_foreign, write
 from tuner.models.network import Network
 from tuner.models.shape import Shape
 from tuner.results.leaderboard import Leaderboard, Row
-from tuner.tasks._base import Split, Task
+from tuner.tasks._base import Split
 from tuner.training.finish import finish
 from tuner.training.fit import build_module
 from tuner.training.rank import Rank
@@ -46,8 +46,8 @@ def export_model(sweep: Sweep, to: Path, wanted: Wanted) -> str:
 
     Raises:
         CommandError: no such trial, none that is usable, an unknown format, a folder that is
-            something else, or more of the score lost than `max_loss`.
-        InputError: a network that cannot stream, or that a format cannot hold.
+            something else, a network that cannot stream or that a format cannot hold, or more of
+            the score lost than `max_loss`.
         ExportMismatch: a format does not equal the network, or not the leaderboard's value.
     """
     formats = chosen(wanted.formats)
@@ -64,12 +64,18 @@ def export_model(sweep: Sweep, to: Path, wanted: Wanted) -> str:
     batch = task.batch(store, task.rows(store, split, None)[:ROWS])
     real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
     signature = signature_of(module, real[0], task.shape)
+    mistakes: list[Mistake] = []
     # A language model streams anyway.
     if wanted.streaming and not signature.states:
-        signature = _streaming(module, signature, task, config, row)
+        window, where = bool(task.facts.target_channels), f"trial {row.number}"
+        mistakes += refusals(module, config.data, window=window, where=where)
+        if not mistakes:
+            assert isinstance(module, Network)
+            signature = streaming(module, signature)
     runs = graphed(module, signature)
-    if refused := [m for name in formats for m in get(name).refusals(runs, signature)]:
-        raise InputError(refused)
+    mistakes += [m for name in formats for m in get(name).refusals(runs, signature)]
+    if mistakes:
+        raise CommandError(mistakes)
 
     rank = Rank("cpu", sweep.spec.resources.cpus_per_worker)
     best = finish(rank, job, refit_epochs or row.epochs)
@@ -109,21 +115,6 @@ def export_model(sweep: Sweep, to: Path, wanted: Wanted) -> str:
     about = about_of(sweep, row, task, config, store, signature, wanted, pruned)
     limit = wanted.max_loss if pruned or not all(map(_exact, formats)) else None
     return told(write(to, module, about, [real], prove, formats, limit), row.value)
-
-
-def _streaming(
-    module: nn.Module, signature: Signature, task: Task, config: TrialConfig, row: Row
-) -> Signature:
-    mistakes = refusals(
-        module,
-        config.data,
-        window=bool(task.facts.target_channels),
-        where=f"trial {row.number}",
-    )
-    if mistakes:
-        raise CommandError(mistakes)
-    assert isinstance(module, Network)
-    return streaming(module, signature)
 
 
 def _exact(name: str) -> bool:
