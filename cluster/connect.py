@@ -54,8 +54,6 @@ def set_environment(spec: ClusterSpec) -> None:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     else:
         use_token(spec.token)
-        # What its client prints of a wrong token or address, we say ourselves.
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
 
 
 class Connection:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cluster.network import interface_of
 from cluster.refused import Refused
@@ -94,9 +97,10 @@ def _probe_head(address: str) -> None:
     from ray.exceptions import AuthenticationError
 
     try:
-        nodes = GcsClient(address=address).get_all_node_info(
-            timeout=ANSWER_SECONDS, state_filter=GcsNodeInfo.GcsNodeState.ALIVE
-        )
+        with _silenced():
+            nodes = GcsClient(address=address).get_all_node_info(
+                timeout=ANSWER_SECONDS, state_filter=GcsNodeInfo.GcsNodeState.ALIVE
+            )
     except AuthenticationError:
         raise _refused(
             "cluster/token",
@@ -122,6 +126,20 @@ def _probe_head(address: str) -> None:
             f"none of {', '.join(sorted(alive)) or 'its nodes, for it has none'}",
             "Log in to one of them.",
         )
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Ray's client writes to the process's stderr what its exceptions say again."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _refused(code: str, rule: str, where: str, got: str, fix: str) -> Refused:

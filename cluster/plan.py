@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.refused import Refused
 
@@ -13,6 +13,8 @@ class Resources:
     """What one trial takes while it trains."""
 
     workers: int = 1
+    fewest: int | None = None
+    """Workers that a trial can do with where there is no room for all; None: it needs all."""
     cpus_per_worker: float = 1
     gpus_per_worker: float = 0
 
@@ -55,8 +57,11 @@ def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
         Refused: not even one lane fits.
     """
     slots = sum(_slots(node, resources) for node in nodes)
-    if slots >= resources.workers:
-        return Plan(lanes=slots // resources.workers, resources=resources, nodes=nodes)
+    workers = min(slots, resources.workers)
+    fewest = resources.fewest or resources.workers
+    if workers >= fewest:
+        fitting = replace(resources, workers=workers)
+        return Plan(lanes=slots // workers, resources=fitting, nodes=nodes)
     cpus = max((node.cpus for node in nodes), default=0)
     gpus = max((node.gpus for node in nodes), default=0)
     have = f"the largest node has {cpus:g} CPUs and {gpus:g} GPUs"
@@ -69,7 +74,7 @@ def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
     if slots:
         raise Refused(
             "`resources/workers` must fit on the nodes at once",
-            f"{resources.workers} where {slots} fit",
+            f"{fewest} where {slots} fit",
             f"Set it to {slots} or less.",
         )
     raise Refused(

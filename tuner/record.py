@@ -108,7 +108,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
                 "sampler": spec.search.sampler,
                 "scheduler": spec.search.scheduler,
                 "seed": spec.search.seed,
-                "workers": spec.resources.workers,
+                "workers": spec.resources.most,
             },
             {"state": State.RUNNING.value},
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from cluster.plan import Capacity, Plan, Resources, plan
@@ -23,11 +24,18 @@ START_SECONDS = 10.0
 """A lane that starts holds its place and does not train yet: no shortage is told before."""
 
 
-class Free(Protocol):
-    """Whoever knows what nobody has taken."""
+class FewerWorkers(Exception):
+    """Trials that wait could go on with fewer workers; not an end, and never leaves a sweep."""
+
+
+class Cluster(Protocol):
+    """Whoever knows the nodes."""
+
+    def nodes(self) -> tuple[Capacity, ...]:
+        """What they have."""
 
     def free(self) -> tuple[Capacity, ...]:
-        """Node by node."""
+        """What nobody has taken of it."""
 
 
 class Room:
@@ -39,7 +47,7 @@ class Room:
 
     def __init__(
         self,
-        cluster: Free,
+        cluster: Cluster,
         resources: Resources,
         limit: float,
         display: Display,
@@ -51,6 +59,8 @@ class Room:
         self._looked = -LOOK_SECONDS
         self._short_since: float | None = None
         self._told = False
+        self._workers = resources.workers
+        """Of a lane as it was planned last."""
 
     def first(self) -> Plan:
         """The lanes that fit now, waiting for the first one.
@@ -66,6 +76,7 @@ class Room:
                 self._sleep(FIRST_LOOK_SECONDS)
             else:
                 self._is_well()
+                self._workers = lanes.resources.workers
                 return lanes
 
     def check(self, trials: Sequence[Any]) -> None:
@@ -75,6 +86,7 @@ class Room:
             trials: Tune's.
 
         Raises:
+            FewerWorkers: they have room for fewer than they wait for, and may do with them.
             NoRoom: none has trained, and none could have, for the limit.
         """
         now = self._clock()
@@ -84,12 +96,25 @@ class Room:
         if any(trial.status == "RUNNING" for trial in reversed(trials)):
             self._is_well()
             return
+        lane = replace(self._resources, workers=self._workers, fewest=None)
         try:
-            plan(self._cluster.free(), self._resources)
+            plan(self._cluster.free(), lane)
         except Refused as short:
+            if self._short_for() >= START_SECONDS:
+                self._try_fewer()
             self._is_short(short)
         else:
             self._is_well()
+
+    def _try_fewer(self) -> None:
+        # By what the nodes have: what is free leaves out what waiting trials hold already.
+        try:
+            workers = plan(self._cluster.nodes(), self._resources).resources.workers
+        except Refused:
+            return
+        if workers < self._workers:
+            self._short_since = None
+            raise FewerWorkers(f"room for {workers} workers where a trial had {self._workers}")
 
     def _is_well(self) -> None:
         self._short_since = None
@@ -97,11 +122,15 @@ class Room:
             self._display.message("there is room again")
         self._told = False
 
-    def _is_short(self, short: Refused) -> None:
+    def _short_for(self) -> float:
+        """Seconds since the shortage was seen first."""
         now = self._clock()
         if self._short_since is None:
             self._short_since = now
-        waited = now - self._short_since
+        return now - self._short_since
+
+    def _is_short(self, short: Refused) -> None:
+        waited = self._short_for()
         why = f"{short.rule}; free now: {short.got}"
         if waited >= self._limit:
             raise NoRoom(f"no room for a single trial within {self._limit:g} s: {why}")

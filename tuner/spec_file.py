@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 import search_spaces
 from tuner.data.config import DataConfig
@@ -18,11 +18,43 @@ VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
+class WorkersConfig(Config):
+    """As many ranks as there is room for."""
+
+    min: int = Field(default=1, ge=1)
+    """Ranks that a trial goes on with at the least."""
+    max: int = Field(ge=1)
+    """Ranks of a trial where there is room."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WorkersConfig:
+        if self.min > self.max:
+            raise ValueError("must have a `min` that is at most its `max`")
+        return self
+
+
+def _kind_of_workers(given: Any) -> str | None:
+    if isinstance(given, dict | WorkersConfig):
+        return "range"
+    return "number" if isinstance(given, int) and not isinstance(given, bool) else None
+
+
+_Workers = Annotated[
+    Annotated[int, Field(ge=1), Tag("number")] | Annotated[WorkersConfig, Tag("range")],
+    Discriminator(
+        _kind_of_workers,
+        custom_error_type="workers_type",
+        custom_error_message="must be a whole number, or a range such as {min: 1, max: 4}",
+    ),
+]
+
+
 class ResourcesConfig(Config):
     """What one trial takes while it trains."""
 
-    workers: int = Field(default=1, ge=1)
-    """DDP ranks of one trial."""
+    workers: _Workers = 1
+    """DDP ranks of one trial; a range such as `{min: 1, max: 4}` lets it go on with fewer where a
+    node is lost, with the same global batches."""
     cpus_per_worker: int = Field(default=1, ge=1)
     """CPUs, and so threads, of one rank."""
     gpus_per_worker: float = Field(default=0.0, ge=0)
@@ -34,6 +66,16 @@ class ResourcesConfig(Config):
         if gpus > 1:
             raise ValueError("must be at most 1: a rank holds one device")
         return gpus
+
+    @property
+    def most(self) -> int:
+        """Ranks of a trial where there is room."""
+        return self.workers if isinstance(self.workers, int) else self.workers.max
+
+    @property
+    def fewest(self) -> int:
+        """Ranks of a trial at the least."""
+        return self.workers if isinstance(self.workers, int) else self.workers.min
 
 
 class TrackingConfig(Config):

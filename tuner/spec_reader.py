@@ -270,11 +270,11 @@ class _Reader:
             )
         batches = [int(b) for b in ends.get("training/batch_size", [])]
         smallest = min(batches or [defaults.training.batch_size])
-        if smallest < resources.workers:
+        if smallest < resources.most:
             self._add(
                 "batch",
                 "`training/batch_size` must be at least `resources/workers`",
-                f"{smallest} with {resources.workers} workers",
+                f"{smallest} with {resources.most} workers",
                 "Raise the batch size or take fewer workers.",
                 self._place_of("training/batch_size", "training/batch_size"),
             )
@@ -431,7 +431,7 @@ def _is_member(step: object) -> bool:
     return isinstance(step, str) and (step in _MEMBERS or "[" in step)
 
 
-_MEMBERS = {"files", "share", "span", "folds", "origins", "one", "several"}
+_MEMBERS = {"files", "share", "span", "folds", "origins", "one", "several", "number", "range"}
 
 
 def _again(error: Any, place: Place) -> Any:

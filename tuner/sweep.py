@@ -39,7 +39,7 @@ from tuner.results.built import built
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display, Silent
 from tuner.results.tables import to_csv, unwritable
-from tuner.room import Room
+from tuner.room import FewerWorkers, Room
 from tuner.spec import SweepSpec, differences
 from tuner.spec_reader import load
 
@@ -394,11 +394,18 @@ class Sweep:
                 with self._connected() as connection, interruption:
                     planned(self.spec, connection.nodes())
                     room = Room(connection, context.resources, self.cluster.patience, display)
-                    lanes = room.first()
-                    display.message(f"training on {lanes}")
                     recorder.watch(room.check)
-                    with interruption.deferred():
-                        self._search(search, recorder, context, lanes.lanes, began)
+                    while True:
+                        lanes = room.first()
+                        display.message(f"training on {lanes}")
+                        context = replace(context, resources=lanes.resources)
+                        try:
+                            with interruption.deferred():
+                                self._search(search, recorder, context, lanes.lanes, began)
+                            break
+                        except FewerWorkers as fewer:
+                            # Unfinished trials go on from their checkpoints, as after `resume`.
+                            display.message(str(fewer))
                     interruption.check()
                     records = search.records()
                     confirmation = Confirmation(
@@ -655,7 +662,13 @@ def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
 
 def resources(spec: SweepSpec) -> Resources:
     """What one trial takes, in the cluster's terms."""
-    return Resources(**spec.resources.model_dump())
+    given = spec.resources
+    return Resources(
+        workers=given.most,
+        fewest=given.fewest,
+        cpus_per_worker=given.cpus_per_worker,
+        gpus_per_worker=given.gpus_per_worker,
+    )
 
 
 def _trial_name(trial: Any) -> str:

@@ -20,6 +20,8 @@ from types import TracebackType
 
 from command import ENVIRONMENT
 
+from cluster.health import HEAD_ENVIRONMENT
+
 ROOT = Path(__file__).parent.parent.parent
 PORT = 6379
 _OBJECT_STORE_BYTES = 80 * 2**20
@@ -129,6 +131,7 @@ class Lab:
             f"--num-cpus={cpus}",
             f"--object-store-memory={_OBJECT_STORE_BYTES}",
             "--disable-usage-stats",
+            **HEAD_ENVIRONMENT,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

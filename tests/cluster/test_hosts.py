@@ -121,6 +121,7 @@ def refused(lab: Lab, code: str, *parts: str, within: float = 30, **options: Any
     seconds = time.monotonic() - begin
     assert done.returncode == 2, done.stdout + done.stderr
     assert f"[{code}]" in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert "gcs_client" not in done.stderr, "Ray's own lines are not for users"
     assert all(part in done.stderr for part in parts), done.stderr
     assert not (lab.folder / "storage" / "refused").exists()
     assert seconds < within, f"told after {seconds:.1f} s"
@@ -229,6 +230,32 @@ def test_a_node_of_another_kind(lab: Lab) -> None:
     assert "must have the rnn-tuner of this machine" in told
     assert "must share the folder of sweeps" in told and "[cluster/storage]" in told
     lab.stop(third)
+
+
+def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None:
+    """Comes last: the second host is gone after it."""
+    workers = {"min": 1, "max": 2}
+    file = spec(lab, "fewer", resources={"workers": workers}, seconds=0.3, epochs=8)
+    place = lab.cluster_file(lab.folder / "storage")
+    trial = lab.folder / "storage" / "fewer" / "trials" / "0000"
+    output = lab.folder / "fewer.txt"
+    command = ["-m", "tuner", "sweep", str(file), "--cluster", str(place)]
+    process = lab.begin(lab.head, sys.executable, *command, cwd=file.parent, output=output)
+    try:
+        wait_for(lambda: len(curve.read(trial).get("epoch", [])) >= 2, 90)
+        lab.kill_raylet(lab.hosts[1])
+        assert process.wait(120) == 0, output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    said = output.read_text()
+    assert "training on 1 lane of 2 workers" in said
+    assert "room for 1 workers where a trial had 2" in said
+    assert "training on 1 lane of 1 worker" in said
+    undisturbed = spec(lab, "undisturbed", epochs=8)
+    assert sweep(lab, undisturbed).returncode == 0
+    one = curve.read(lab.folder / "storage" / "undisturbed" / "trials" / "0000")
+    assert curve.read(trial)["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
 
 
 def wait_for(true: Any, seconds: float) -> float:

@@ -51,6 +51,22 @@ def test_lanes(
 
 
 @pytest.mark.parametrize(
+    ("cpus", "fewest", "workers", "lanes"),
+    [(8, 1, 4, 2), (5, 1, 4, 1), (4, 4, 4, 1), (3, 1, 3, 1), (2, 2, 2, 1), (1, 1, 1, 1)],
+)
+def test_fewer_workers_where_there_is_no_room_for_all(
+    cpus: int, fewest: int, workers: int, lanes: int
+) -> None:
+    planned = plan(nodes((cpus, 0)), Resources(workers=4, fewest=fewest))
+    assert (planned.resources.workers, planned.lanes) == (workers, lanes)
+
+
+def test_the_fewest_workers_must_fit() -> None:
+    with pytest.raises(Refused, match="3 where 2 fit. Set it to 2 or less."):
+        plan(nodes((2, 0)), Resources(workers=4, fewest=3))
+
+
+@pytest.mark.parametrize(
     ("sizes", "workers", "cpus", "gpus", "rule", "got", "fix"),
     [
         ([], 1, 1, 0, "one worker", "largest node has 0 CPUs", "cpus_per_worker"),

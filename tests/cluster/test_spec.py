@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,12 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"a cluster file must be .*no such file"):
         cluster_file.load(tmp_path / "none.yaml")
+
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "clusters.md"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(kind:.*?)```", DOCUMENT.read_text(), re.S))
+def test_the_documented_files_are_read(tmp_path: Path, text: str) -> None:
+    spec = load(tmp_path, text)
+    assert spec.kind == text.split()[1]

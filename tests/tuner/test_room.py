@@ -9,7 +9,7 @@ import pytest
 from cluster import Capacity, Resources
 from tuner.errors import NoRoom
 from tuner.results.live import Silent
-from tuner.room import Room
+from tuner.room import FewerWorkers, Room
 
 
 @dataclass
@@ -28,8 +28,11 @@ class Told(Silent):
 class World:
     """Time that passes when somebody sleeps, and free CPUs that change with it."""
 
-    def __init__(self, free: dict[float, float]) -> None:
-        self.now, self._free = 0.0, free
+    def __init__(self, free: dict[float, float], nodes: float = 8) -> None:
+        self.now, self._free, self._nodes = 0.0, free, nodes
+
+    def nodes(self) -> tuple[Capacity, ...]:
+        return (Capacity(cpus=self._nodes),)
 
     def free(self) -> tuple[Capacity, ...]:
         last = max(moment for moment in self._free if moment <= self.now)
@@ -102,3 +105,29 @@ def test_room_that_comes_back_starts_the_limit_anew() -> None:
         "there is room again",
         "WAITING",
     ]
+
+
+def test_a_trial_goes_on_with_fewer_workers_where_a_node_is_lost() -> None:
+    world = World({0: 3, 10: 0}, nodes=3)
+    resources = Resources(workers=3, fewest=1)
+    seen = Room(world, resources, 60, Told(), world.clock, world.sleep)
+    assert seen.first().resources.workers == 3
+    world.now, world._nodes = 10, 2
+    with pytest.raises(FewerWorkers, match="room for 2 workers where a trial had 3"):
+        look(seen, world, 60, "PENDING")
+    assert 20 <= world.now <= 24
+
+
+def test_what_others_hold_for_a_while_is_waited_for() -> None:
+    world, told = World({0: 3, 10: 0}, nodes=3), Told()
+    seen = Room(world, Resources(workers=3, fewest=1), 60, told, world.clock, world.sleep)
+    seen.first()
+    world.now = 10
+    with pytest.raises(NoRoom):
+        look(seen, world, 90, "PENDING")
+
+
+def test_a_sweep_starts_with_as_many_workers_as_there_is_room_for() -> None:
+    world = World({0: 2})
+    seen = Room(world, Resources(workers=4, fewest=1), 60, Told(), world.clock, world.sleep)
+    assert (seen.first().lanes, seen.first().resources.workers) == (1, 2)

@@ -56,6 +56,21 @@ CASES = {
     "7 duplicate key": ("  id: id\n", "  id: id\n  id: other\n", ["line 6", "`id`"]),
     "8 unknown key": ("  id: id", "  idd: id", ["line 5", "Did you mean `data/id`?"]),
     "8 unknown section": ("search:", "serach:", ["line 12", "Did you mean `search`?"]),
+    "26 elastic pair reversed": (
+        "search:",
+        "resources: {workers: {min: 3, max: 2}}\nsearch:",
+        ["line 12", "`resources/workers` must have a `min` that is at most its `max`"],
+    ),
+    "26 elastic pair of one": (
+        "search:",
+        "resources: {workers: {min: 3}}\nsearch:",
+        ["line 12", "`resources/workers/max` must be given"],
+    ),
+    "26 no workers": (
+        "search:",
+        "resources: {workers: many}\nsearch:",
+        ["line 12", "must be a whole number, or a range such as {min: 1, max: 4}", "'many'"],
+    ),
     "9 wrong type": ("{trials: 4}", "{trials: four}", ["line 12", "'four'"]),
     "10 epochs": ("epochs: 5", "epochs: 0", ["line 11", "greater than or equal to 1", "0"]),
     "11 reversed": ("[1e-4, 1e-2]", "[1e-2, 1e-4]", ["line 10", "[0.0001, 0.01]"]),
