@@ -91,6 +91,8 @@ def _slots(node: Capacity, resources: Resources) -> int:
     if resources.gpus_per_worker >= 1:
         by_gpu = math.floor(node.gpus / resources.gpus_per_worker + 1e-9)
     else:
-        # A share of a GPU never straddles two of them.
-        by_gpu = int(node.gpus) * math.floor(1 / resources.gpus_per_worker + 1e-9)
+        # A share of a GPU never straddles two of them; what is left of some counts as one.
+        whole, rest = divmod(node.gpus + 1e-9, 1)
+        shares = math.floor(1 / resources.gpus_per_worker + 1e-9)
+        by_gpu = int(whole) * shares + math.floor(rest / resources.gpus_per_worker + 1e-6)
     return min(by_cpu, by_gpu)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner import registry, sources
+from tuner import cluster_file, registry, sources
 from tuner.errors import PlanError
 from tuner.home import Home
 from tuner.spec import SweepSpec
@@ -21,27 +21,31 @@ if TYPE_CHECKING:
 _PROBED_STEPS = 8
 
 
-def check(path: Path, *, settings: Sequence[str] = ()) -> str:
+def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = None) -> str:
     """Reads a spec and its data, times a few training steps, and tells the plan.
 
-    Nothing is started and nothing stays on the disk.
+    Nothing is started and nothing stays on the disk; a cluster, if its file is named, is joined and
+    looked over.
 
     Raises:
         InputError: every mistake that can be found.
     """
+    where = cluster_file.load(cluster) if cluster else cluster_file.from_environment()
     spec = load(path, settings=settings)
     from tuner.data.prepare import prepare
     from tuner.memory import too_large
-    from tuner.sweep import planned
+    from tuner.nodes import looked_over
 
-    lanes = planned(spec)
+    with looked_over(spec, where, Home(None, where).path) as lanes:
+        pass
     module = registry.get("tasks", spec.task["name"])
     with tempfile.TemporaryDirectory(prefix="tuner-check-") as scratch:
         data = Path(scratch) / "data"
         card = prepare(
             spec.data, module.data(module.Config(**spec.task)), spec.root, data, spec.search.seed
         )
-        if mistake := too_large(spec, card, lanes):
+        # Nobody knows how much memory the nodes of a cluster have.
+        if where.entry is None and (mistake := too_large(spec, card, lanes)):
             raise PlanError(mistake)
         sources.keep(spec, Home(), data)
         seconds = _epoch_seconds(spec, data)

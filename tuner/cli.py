@@ -62,7 +62,7 @@ def _init(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from tuner.check import check
 
-    print(check(options.spec, settings=options.set))
+    print(check(options.spec, settings=options.set, cluster=options.cluster))
     return 0
 
 
@@ -335,7 +335,9 @@ def _parser() -> _Parser:
         help="what to predict; may be repeated; by default the data tell",
     )
     init.add_argument("--to", type=Path, metavar="SPEC", help="write there (default: ./NAME.yaml)")
-    spec_command("check", _check, "show all mistakes of a spec at once, or its plan; start nothing")
+    checked = spec_command(
+        "check", _check, "show all mistakes of a spec at once, or its plan; start nothing"
+    )
     sweep = spec_command("sweep", _sweep, "run a sweep and show its leaderboard")
     sweep.add_argument("--trials", type=_count, metavar="N", help="trials to start")
     sweep.add_argument("--hours", type=_hours, metavar="H", help="time after which no trial starts")
@@ -347,12 +349,13 @@ def _parser() -> _Parser:
     resume.add_argument(
         "--confirm", type=_none_or_more, metavar="K", help="train the K best on fresh seeds"
     )
+    for placed in (checked, sweep, resume):
+        placed.add_argument(
+            "--cluster", type=Path, metavar="FILE", help="where it runs (default: this machine)"
+        )
     for running in (sweep, resume):
         running.add_argument(
             "--json", action="store_true", help="tell events on stdout, a JSON object per line"
-        )
-        running.add_argument(
-            "--cluster", type=Path, metavar="FILE", help="where it runs (default: this machine)"
         )
         running.add_argument(
             "--offline", action="store_true", help="send nothing now; `tuner sync` delivers later"

@@ -104,7 +104,7 @@ def _train(sweep: Sweep, job: Job, epochs: int) -> _Again:
     resources = sweep.spec.resources
     last: Report | None = None
     error = ""
-    size, threads = resources.workers, resources.cpus_per_worker
+    size, threads = resources.most, resources.cpus_per_worker
     with gang(job, epochs, size=size, threads=threads) as rank:
         try:
             rank.start(job)

@@ -114,7 +114,7 @@ class Room:
             return
         if workers < self._workers:
             self._short_since = None
-            raise FewerWorkers(f"room for {workers} workers where a trial had {self._workers}")
+            raise FewerWorkers(f"room for {workers} of a trial's {self._workers} workers")
 
     def _is_well(self) -> None:
         self._short_since = None

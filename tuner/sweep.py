@@ -7,19 +7,16 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.connect import Connection, connected, local_capacity, set_environment
-from cluster.plan import Capacity, Plan, Resources, plan
-from cluster.refused import Refused
+from cluster.connect import set_environment
 from cluster.spec import ClusterSpec
 from tuner import cluster_file, lock, versions
 from tuner.context import Context
 from tuner.errors import (
-    ClusterError,
     CommandError,
     InputError,
     Interrupted,
@@ -33,6 +30,7 @@ from tuner.export.wanted import MAX_LOSS, Wanted
 from tuner.files import write_text
 from tuner.home import FINALS, SPEC, Home
 from tuner.interruption import Interruption
+from tuner.nodes import connection, looked_over, planned, resources
 from tuner.outcome import State
 from tuner.repeats import Repeats
 from tuner.results.built import built
@@ -164,9 +162,8 @@ class Sweep:
             self._refuse_other()
             return self.leaderboard()
         display = display or Silent()
-        self._refuse_machine()
-        self.refuse_tracking(offline)
         with self._met(display):
+            self.refuse_tracking(offline)
             self._create(display)
             return self._work(display, offline)
 
@@ -193,11 +190,10 @@ class Sweep:
         """
         if self.finished and not more_trials and confirm is None:
             return self.leaderboard()
-        self._refuse_machine()
-        self.refuse_tracking(offline)
-        self.refuse_changed_data()
         display = display or Silent()
         with self._met(display):
+            self.refuse_tracking(offline)
+            self.refuse_changed_data()
             with lock.held(self.folder, self.spec.name):
                 if more_trials or hours or confirm is not None:
                     total = self.spec.search.trials + (more_trials or 0)
@@ -343,30 +339,11 @@ class Sweep:
 
     @contextmanager
     def _met(self, display: Display) -> Iterator[None]:
-        """A cluster is joined and looked over before anything is made; this machine needs no look.
-
-        Raises:
-            ClusterError: it cannot be joined, or its nodes do not fit together.
-            PlanError: not even one lane fits on it.
-        """
-        if self.cluster.entry is None:
+        """A cluster is joined and looked over before anything is made."""
+        if self.cluster.entry is not None:
+            display.message(f"joining the Ray at {self.cluster.entry}")
+        with looked_over(self.spec, self.cluster, self.home.path):
             yield
-            return
-        display.message(f"joining the Ray at {self.cluster.entry}")
-        with self._connected() as connection:
-            planned(self.spec, connection.nodes())
-            if refusals := connection.refusals(self.home.path):
-                raise ClusterError([cluster_file.told(refused) for refused in refusals])
-            yield
-
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        with ExitStack() as stack:
-            try:
-                connection = stack.enter_context(connected(self.cluster))
-            except Refused as refused:
-                raise ClusterError(cluster_file.told(refused)) from None
-            yield connection
 
     def _work(self, display: Display, offline: bool) -> Leaderboard:
         """Connect, search, score; every way out leaves the folder ready for `resume`."""
@@ -391,9 +368,9 @@ class Sweep:
                 recorder.open(self.card())
                 if self.cluster.entry is None:
                     display.message("starting Ray")
-                with self._connected() as connection, interruption:
-                    planned(self.spec, connection.nodes())
-                    room = Room(connection, context.resources, self.cluster.patience, display)
+                with connection(self.cluster) as joined, interruption:
+                    planned(self.spec, joined.nodes())
+                    room = Room(joined, context.resources, self.cluster.patience, display)
                     recorder.watch(room.check)
                     while True:
                         lanes = room.first()
@@ -608,11 +585,6 @@ class Sweep:
                 )
             )
 
-    def _refuse_machine(self) -> None:
-        """A cluster's nodes are only known once it is joined; this machine's are known now."""
-        if self.cluster.entry is None:
-            planned(self.spec)
-
     def refuse_tracking(self, offline: bool = False) -> None:
         """Raises `InputError` where the tracking address is wrong, or does not answer."""
         from tuner.tracking.uri import check_uri, reachable
@@ -646,29 +618,6 @@ class Sweep:
             constraints=spec.constraints,
             read_only=read_only,
         )
-
-
-def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
-    """The lanes of a sweep, on this machine unless nodes are named.
-
-    Raises:
-        PlanError: not even one lane fits.
-    """
-    try:
-        return plan(nodes or local_capacity(), resources(spec))
-    except Refused as refused:
-        raise PlanError(cluster_file.told(refused)) from None
-
-
-def resources(spec: SweepSpec) -> Resources:
-    """What one trial takes, in the cluster's terms."""
-    given = spec.resources
-    return Resources(
-        workers=given.most,
-        fewest=given.fewest,
-        cpus_per_worker=given.cpus_per_worker,
-        gpus_per_worker=given.gpus_per_worker,
-    )
 
 
 def _trial_name(trial: Any) -> str:

@@ -162,6 +162,14 @@ def test_what_can_never_fit(lab: Lab) -> None:
     refused(lab, "plan/impossible", "where no node has a GPU", spec=gpu)
 
 
+def test_check_plans_on_the_cluster(lab: Lab) -> None:
+    place = lab.cluster_file(lab.folder / "storage")
+    file = spec(lab, "checked", resources={"workers": 2})
+    done = tuner(lab, "check", str(file), "--cluster", str(place))
+    assert done.returncode == 0, done.stderr
+    assert "lanes      1 lane of 2 workers, 1 CPU each" in done.stdout
+
+
 def test_lanes_on_both_hosts_and_code_that_only_one_has(lab: Lab) -> None:
     done = sweep(lab, spec(lab, "both", seconds=0.3, search={"trials": 4, "seed": 3}))
     assert done.returncode == 0, done.stderr
@@ -250,7 +258,7 @@ def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None
         process.wait()
     said = output.read_text()
     assert "training on 1 lane of 2 workers" in said
-    assert "room for 1 workers where a trial had 2" in said
+    assert "room for 1 of a trial's 2 workers" in said
     assert "training on 1 lane of 1 worker" in said
     undisturbed = spec(lab, "undisturbed", epochs=8)
     assert sweep(lab, undisturbed).returncode == 0

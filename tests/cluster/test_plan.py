@@ -35,6 +35,10 @@ def nodes(*sizes: tuple[float, float]) -> tuple[Capacity, ...]:
         ([(16, 3)], 1, 1, 0.4, 6),
         ([(16, 3)], 2, 1, 0.4, 3),
         ([(16, 2)], 1, 1, 0.75, 2),
+        # Of what is free, a part of one may be left.
+        ([(16, 0.5)], 1, 1, 0.5, 1),
+        ([(16, 1.5)], 1, 1, 0.5, 3),
+        ([(16, 1.5)], 1, 1, 0.75, 1),
         # Floating point does not lose a slot.
         ([(16, 1)], 1, 1, 0.1, 10),
         ([(16, 1)], 1, 1, 1 / 3, 3),

@@ -113,7 +113,7 @@ def test_a_trial_goes_on_with_fewer_workers_where_a_node_is_lost() -> None:
     seen = Room(world, resources, 60, Told(), world.clock, world.sleep)
     assert seen.first().resources.workers == 3
     world.now, world._nodes = 10, 2
-    with pytest.raises(FewerWorkers, match="room for 2 workers where a trial had 3"):
+    with pytest.raises(FewerWorkers, match="room for 2 of a trial's 3 workers"):
         look(seen, world, 60, "PENDING")
     assert 20 <= world.now <= 24
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cluster.network import free_port
 from tuner import registry
 from tuner.errors import Diverged, Infeasible
 from tuner.training import checkpoint
@@ -296,3 +297,9 @@ def test_a_trial_that_makes_no_model_is_infeasible(data: Path, tmp_path: Path) -
     job = made.job(data, tmp_path / "t", {"model/hidden_size": 128, "model/parameters": 10})
     with pytest.raises(Infeasible, match="`model/parameters` must be .* got 10"):
         Rank("cpu", 1).start(job)
+
+
+def test_ranks_that_do_not_meet_say_so_in_time() -> None:
+    address = f"tcp://127.0.0.1:{free_port('127.0.0.1')}"
+    with pytest.raises(RuntimeError, match="1/2 clients joined"):
+        Rank("cpu", 1).join(0, 2, address, timeout=1)
