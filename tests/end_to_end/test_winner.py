@@ -16,7 +16,10 @@ import optuna
 import pytest
 from command import ENVIRONMENT, tuner, write_spec
 
+from tuner.errors import CommandError
 from tuner.repeats import Repeats
+from tuner.results.compare import Difference, compare
+from tuner.sweep import Sweep
 from tuner.tracking.reader import runs
 from tuner.tracking.uri import local_uri
 
@@ -82,10 +85,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
 
 
 def board(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        tuner("leaderboard", "small", "--format", "json", cwd=folder).stdout
-    )
-    return found
+    return Sweep.open("small", home=folder / "sweeps").leaderboard().to_json()
 
 
 def test_no_seed_is_trained_twice(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -148,18 +148,17 @@ def test_optuna_opens_the_study_as_it_is(sweep: tuple[Path, list[dict[str, Any]]
 
 
 def test_trials_are_compared(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
-    folder = sweep[0]
-    first, second = (t["trial"] for t in board(folder)["trials"][:2])
-    sides = f"small:{first}", f"small:{second}"
-    found = json.loads(tuner("compare", *sides, "--format", "json", cwd=folder).stdout)
+    folder, home = sweep[0], sweep[0] / "sweeps"
+    first, second = (f"small:{t['trial']}" for t in board(folder)["trials"][:2])
+    found = json.loads(tuner("compare", first, second, "--format", "json", cwd=folder).stdout)
     assert found["data"] == [] and found["configuration"]
     assert "over fresh seeds" in found["verdict"]
-    same = tuner("compare", sides[0], sides[0], cwd=folder).stdout
+    same = tuner("compare", first, first, cwd=folder).stdout
     assert "configuration: nothing differs" in same and "data: nothing differs" in same
-    wrong = tuner("compare", "small", sides[0], cwd=folder)
-    assert wrong.returncode == 2 and "both sides must be sweeps" in wrong.stderr
-    wrong = tuner("compare", sides[0], "small:99", cwd=folder)
-    assert wrong.returncode == 2 and "There are: 0, 1" in wrong.stderr
+    with pytest.raises(CommandError, match="both sides must be sweeps"):
+        compare("small", first, home=home)
+    with pytest.raises(CommandError, match="There are: 0, 1"):
+        compare(first, "small:99", home=home)
 
 
 def test_more_may_be_confirmed_later(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
@@ -175,21 +174,21 @@ def test_more_may_be_confirmed_later(sweep: tuple[Path, list[dict[str, Any]]]) -
 
 
 def test_sweeps_are_compared(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
-    """With a copy of itself, which then learns from other data under another budget."""
+    """With a copy of itself, which then learns from other data under another seed."""
     folder = sweep[0]
     other = folder / "sweeps" / "other"
     shutil.copytree(folder / "sweeps" / "small", other)
-    same = json.loads(tuner("compare", "small", "other", "--format", "json", cwd=folder).stdout)
-    assert (same["configuration"], same["data"]) == ([], [])
-    assert "nothing tells them apart" in same["verdict"]
+    same = compare("small", "other", home=folder / "sweeps")
+    assert (same.configuration, same.data) == ((), ())
+    assert "nothing tells them apart" in same.verdict
     spec = json.loads((other / "spec.json").read_text())
-    spec["search"]["trials"] = 9
+    spec["search"]["seed"] = 9
     (other / "spec.json").write_text(json.dumps(spec))
     card = json.loads((other / "data" / "card.json").read_text())
     card["files"][0]["sha256"] = "0" * 64
     (other / "data" / "card.json").write_text(json.dumps(card))
-    found = json.loads(tuner("compare", "small", "other", "--format", "json", cwd=folder).stdout)
-    assert found["configuration"] == [{"what": "search/trials", "one": 6, "other": 9}]
-    assert [(d["what"], d["other"]) for d in found["data"]] == [("file rows.csv", "0" * 12)]
-    assert {"what": "trials", "one": 6, "other": 6} in found["scores"]
-    assert found["verdict"] == "the data differ, so their scores do not compare"
+    found = compare("small", "other", home=folder / "sweeps")
+    assert found.configuration == (Difference(what="search/seed", one=3, other=9),)
+    assert [(d.what, d.other) for d in found.data] == [("file rows.csv", "0" * 12)]
+    assert Difference(what="trials", one=6, other=6) in found.scores
+    assert found.verdict == "the data differ, so their scores do not compare"
