@@ -55,7 +55,7 @@ def write(path: Path, trained: Trained) -> list[str]:
     ]
     sizes = [file.stat().st_size for file in (path, trained.graph)]
     if sizes[0] >= sizes[1]:
-        notes.append("so the file is no smaller than the graph")
+        notes.append("the file is no smaller than the graph")
     return notes
 
 
