@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def trained(name: str, folder: Path, **values: Any) -> Fit:
     return found
 
 
-def exported(name: str, folder: Path, fit: Fit) -> Bundle:
+def exported(name: str, folder: Path, fit: Fit, formats: Sequence[str] = ()) -> Bundle:
     """The bundle of such a network, in `folder/model`."""
     task, store = fit.task, fit.store
     batch = task.batch(store, task.rows(store, "validation", None))
@@ -53,7 +54,8 @@ def exported(name: str, folder: Path, fit: Fit) -> Bundle:
         preprocessing=json.loads(json.dumps(preprocessing)),
         scores=(),
     )
-    return write(folder / "model", fit.module, about, [(x, torch.from_numpy(batch.lengths))])
+    real = [(x, torch.from_numpy(batch.lengths))]
+    return write(folder / "model", fit.module, about, real, formats=formats)
 
 
 def reseal(folder: Path) -> None:

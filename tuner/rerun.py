@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tuner.results.leaderboard import Row
     from tuner.sweep import Sweep
 
-_BROKEN = (State.DIVERGED, State.INFEASIBLE, State.FAILED)
+_BROKEN = (State.DIVERGED, State.FAILED)
 """States of trials that an exception ended."""
 _MEASURED = {"epoch", "train/rows_per_second"}
 """Columns of a curve that are no result."""
@@ -43,7 +43,8 @@ def rerun(sweep: Sweep, number: int) -> str:
         What was equal, for the user.
 
     Raises:
-        CommandError: no such trial, or one that has not ended, or one that trained on a GPU.
+        CommandError: no such trial, or one that was never trained, has not ended, or trained on a
+            GPU.
         DataError: the data changed since the sweep began.
         NotReproduced: the two times differ; the first difference is told.
     """
@@ -88,6 +89,9 @@ def _chosen(sweep: Sweep, number: int) -> Row:
         rule = "a trial that is trained again must have ended"
         fix = f"Wait for it, or run `tuner resume {sweep.spec.name}`."
         raise _refused("running", rule, sweep, f"trial {number}, which has not", fix)
+    if rows[number].state is State.INFEASIBLE:
+        rule, got = "a trial that is trained again must have been trained", rows[number].reason
+        raise _refused("untrained", rule, sweep, got, "Take another one.")
     if sweep.spec.resources.gpus_per_worker:
         rule = "a trial that is trained again must have trained on processors alone"
         fix = "What a GPU adds up is not promised to the last bit."

@@ -34,6 +34,9 @@ def test_folds_with_a_gang_of_two(tmp_path: Path) -> None:
     best = trials_of(tmp_path, "folds")[0]
     assert best["test"] is not None
     assert best["seeds"] == 2 and best["mean"] is not None and best["test_mean"] is not None
+    done = tuner("rerun", "folds", "--trial", str(best["trial"]), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "equal to the last bit" in done.stdout and "final model's weights" in done.stdout
     done = tuner("export", "folds", "--to", "model", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "train rows" in done.stdout

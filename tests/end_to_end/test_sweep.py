@@ -171,6 +171,14 @@ def test_export_and_predict_give_the_leaderboards_value(place: Path) -> None:
     assert accuracy == pytest.approx(trials[0]["value"], abs=1e-6)
 
 
+def test_a_trial_that_ray_ran_is_the_same_again_without_it(place: Path) -> None:
+    done = tuner("rerun", "small", "--trial", "1", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "equal to the last bit" in done.stdout and "SHA-256" in done.stdout
+    refused = tuner("rerun", "small", "--trial", "99", cwd=place)
+    assert refused.returncode == 2 and "rerun/trial" in refused.stderr
+
+
 def test_a_finished_sweep_can_be_extended(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place, tmp_path / "copy")
     before = board(place)["trials"]

@@ -68,6 +68,13 @@ def test_a_trial_that_diverged_diverges_again(tmp_path: Path) -> None:
     assert "DIVERGED by" in sweep.rerun(0)
 
 
+def test_a_model_that_was_never_trained_is_not_trained_now(tmp_path: Path) -> None:
+    search = {"trials": 1, "seed": 3, "constraints": ["parameters <= 10"]}
+    sweep = sweeps.swept(tmp_path, made.sequences_csv, search=search)
+    with pytest.raises(CommandError, match=r"parameters.*does not hold.*rerun/untrained"):
+        sweep.rerun(0)
+
+
 def altered_curve(sweep: Sweep) -> str:
     path = sweep.folder / "trials/0001/curve.csv"
     with path.open(newline="") as file:

@@ -12,11 +12,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import bundles
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from tuner import registry
+from tuner.export.bundle import Bundle
 from tuner.export.contents import Signature
 from tuner.export.formats import keras as format
 from tuner.export.formats._base import Trained
@@ -93,6 +96,23 @@ def test_the_model_equals_the_network(
     assert format.check(path, content, told) == []
     run = format.runner(content, told, 1)
     assert verify(module, told, run, untraced_batches(told)) <= TOLERANCE
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("name", ["classification", "regression", "tagging", "forecasting"])
+def test_a_bundle_of_every_task_holds_one_that_answers_as_its_graph(
+    name: str, tmp_path: Path
+) -> None:
+    fit = bundles.trained(name, tmp_path, **{"model/directions": 2})
+    bundles.exported(name, tmp_path, fit, ["keras"])
+    graph, model = (Bundle.open(tmp_path / "model", format) for format in ("onnx", "keras"))
+    batch = fit.task.batch(fit.store, fit.task.rows(fit.store, "validation", None))
+    answers = [bundle.run(batch.inputs, batch.lengths) for bundle in (graph, model)]
+    if fit.task.per_step:
+        valid_BT = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
+        answers = [answer[valid_BT] for answer in answers]
+    print(name, "worst difference", np.abs(answers[0] - answers[1]).max())
+    np.testing.assert_allclose(*answers, rtol=1e-5, atol=1e-5)
 
 
 @needs_tensorflow
