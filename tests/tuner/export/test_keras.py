@@ -111,7 +111,6 @@ def test_a_bundle_of_every_task_holds_one_that_answers_as_its_graph(
     if fit.task.per_step:
         valid_BT = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
         answers = [answer[valid_BT] for answer in answers]
-    print(name, "worst difference", np.abs(answers[0] - answers[1]).max())
     np.testing.assert_allclose(*answers, rtol=1e-5, atol=1e-5)
 
 

@@ -133,6 +133,8 @@ def _quiet() -> Iterator[None]:
     the graph needs them no longer."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Rounds as it pleases, and says so at every start.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
