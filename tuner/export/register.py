@@ -100,17 +100,26 @@ def _takes(table: RawTable, layout: Layout) -> dict[str, str]:
     """MLflow's types of what a request may hold: numbers for features, texts for words."""
     found = dict.fromkeys(layout.columns, "string")
     found |= dict.fromkeys(layout.features or (), "double")
-    for name in (layout.id, *layout.time):
-        if name is not None and pa.types.is_integer(table.columns.column(name).type):
+    if len(layout.time) == 1:
+        times = columns.to_times(table, *layout.time, [])
+        if times is not None and times[1] == "number":
+            found |= dict.fromkeys(layout.time, "double")
+    for name in filter(None, (layout.id, *layout.time)):
+        # MLflow converts nothing that comes in Parquet.
+        kind = table.columns.column(name).type
+        if pa.types.is_integer(kind):
             found[name] = "long"
-    if len(layout.time) == 1 and columns.is_numeric(table, *layout.time):
-        found |= dict.fromkeys(layout.time, "double")
+        elif pa.types.is_temporal(kind):
+            found[name] = "datetime"
     return found
 
 
 def _typed(table: RawTable, name: str, kind: str) -> list[object]:
     """A column as a request spells it: in a file of texts, numbers are texts."""
-    types = {"double": pa.float64(), "long": pa.int64(), "string": pa.string()}
+    types = {
+        **{"double": pa.float64(), "long": pa.int64(), "string": pa.string()},
+        "datetime": pa.timestamp("us"),
+    }
     found: list[object] = table.columns.column(name).cast(types[kind]).to_pylist()
     return found
 

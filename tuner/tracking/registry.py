@@ -27,6 +27,9 @@ SCRIPT = Path(__file__).with_name("served.py")
 REQUIREMENTS = ("numpy", "onnxruntime", "pandas", "pyarrow", "pydantic")
 """All that a served model needs besides MLflow and its own copy of this package."""
 
+_MAX_DESCRIPTION = 5000
+"""Of a version, in characters, as MLflow's databases hold it."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ALIAS = re.compile(r"(?!(?:latest|v\d+)$)[a-z0-9][a-z0-9_-]{0,127}", re.IGNORECASE)
 
@@ -145,7 +148,7 @@ def _put(client: MlflowClient, entry: Entry) -> str:
         source=logged.artifact_location,
         run_id=entry.run_id,
         tags=dict(entry.tags),
-        description=entry.description,
+        description=_shortened(entry.description),
         model_id=logged.model_id,
     )
     client.set_registered_model_alias(entry.name, entry.alias, version.version)
@@ -191,6 +194,11 @@ def _pinned() -> Sequence[str]:
     from importlib.metadata import version
 
     return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def _shortened(text: str) -> str:
+    most = _MAX_DESCRIPTION
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _mistake(code: str, rule: str, got: str, fix: str) -> Mistake:
