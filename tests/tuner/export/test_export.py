@@ -40,7 +40,7 @@ class Trained(Sweep):
         report = rank.epoch()
         while not report.ended:
             report = rank.epoch()
-        if not sweep._card().num_folds:
+        if not sweep.card().num_folds:
             write_text(sweep.folder / "finals.json", json.dumps({"0": rank.evaluate("test")}))
         sweep.row = Row(
             number=0,
