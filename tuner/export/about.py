@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tuner.data.card import DataCard
     from tuner.sweep import Sweep
 
+_PLACES = ("root", "tracking", "resources")
+"""What a spec tells of the machines of whoever ran it, which leave with no model."""
 _MOST = 20
 """Classes that are listed; more are counted."""
 
@@ -57,7 +59,7 @@ def about_of(
         sequences=dict(card.num_sequences),
         limits=tuple(_limits(card, task, signature)),
         licence=wanted.licence,
-        spec=_as_json({k: v for k, v in sweep.spec.to_data().items() if k != "root"}),
+        spec=_as_json({k: v for k, v in sweep.spec.to_data().items() if k not in _PLACES}),
         repeat=tuple(_repeat(sweep, row, wanted)),
         pruning=pruned[0] if pruned else None,
     )

@@ -122,7 +122,7 @@ class About(Config):
     licence: str = ""
     """Empty: not stated."""
     spec: dict[str, JsonValue] = Field(default_factory=dict)
-    """The sweep's, all of it but where it lay."""
+    """The sweep's, all of it but where it lay and ran."""
     repeat: tuple[str, ...] = ()
     """Commands that make this bundle again."""
     pruning: Pruning | None = None

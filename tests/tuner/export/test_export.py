@@ -112,6 +112,7 @@ def test_what_is_pruned_rounded_and_streams_tells_all_of_it(sweep: Trained, tmp_
     assert by_metric["accuracy"].validation == about.pruning.after
     assert by_metric["accuracy"].test == exact.network
     assert str(sweep.spec.root) not in (tmp_path / "model" / "bundle.json").read_text()
+    assert "tracking" not in about.spec and about.spec["name"] == "small"
     card = (tmp_path / "model" / "card.md").read_text()
     for known in (about.data[0].sha256, "CC-BY-4.0", "longest sequence", "a, b, c", "--prune 0.5"):
         assert known in card, known

@@ -93,8 +93,9 @@ def streamed(bundle: Bundle, x: np.ndarray, lengths: np.ndarray, sizes: list[int
         (POOLED, {"pooling": "last", "layers": 2, "residual": True}),
         (POOLED, {"pooling": "mean", "initial_state": "learned"}),
         (POOLED, {"pooling": "max"}),
+        (POOLED, {"pooling": "last_max_mean", "layers": 2}),
     ],
-    ids=["steps", "wide", "words", "last", "mean", "max"],
+    ids=["steps", "wide", "words", "last", "mean", "max", "all three"],
 )
 def test_pieces_equal_the_whole(
     cell: str, shape: Shape, options: dict[str, Any], tmp_path: Path

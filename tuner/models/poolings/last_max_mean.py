@@ -32,6 +32,21 @@ def build(directions: int, hidden_size: int, heads: int) -> nn.Module:
             found = [part(h_D, steps) for part in self.parts]
             return [torch.cat(p_BH, dim=-1) for p_BH in zip(*found, strict=True)]
 
+        def begin(self) -> list[list[float]]:
+            return [state for part in self.parts for state in part.begin()]  # type: ignore[operator]
+
+        def advance(
+            self, states: list[Tensor], h_BTH: Tensor, steps: Steps
+        ) -> tuple[Tensor, list[Tensor]]:
+            pooled, kept = [], []
+            for part in self.parts:
+                num = len(part.begin())  # type: ignore[operator]
+                mine, states = states[:num], states[num:]
+                p_BH, after = part.advance(mine, h_BTH, steps)  # type: ignore[operator]
+                pooled.append(p_BH)
+                kept += after
+            return torch.cat(pooled, dim=-1), kept
+
     return LastMaxMean()
 
 
