@@ -220,8 +220,35 @@ def test_a_shortage_is_told_and_ends(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None:
+    """The second host is gone after it."""
+    workers = {"min": 1, "max": 2}
+    file = spec(lab, "fewer", resources={"workers": workers}, seconds=0.3, epochs=8)
+    place = lab.cluster_file(lab.folder / "storage")
+    trial = lab.folder / "storage" / "fewer" / "trials" / "0000"
+    output = lab.folder / "fewer.txt"
+    command = ["-m", "tuner", "sweep", str(file), "--cluster", str(place)]
+    process = lab.begin(lab.head, sys.executable, *command, cwd=file.parent, output=output)
+    try:
+        wait_for(lambda: process.poll() or len(curve.read(trial).get("epoch", [])) >= 2, 90)
+        lab.kill_raylet(lab.hosts[1])
+        assert process.wait(120) == 0, output.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    said = output.read_text()
+    assert "training on 1 lane of 2 workers" in said
+    assert "room for 1 of a trial's 2 workers" in said
+    assert "training on 1 lane of 1 worker" in said
+    undisturbed = spec(lab, "undisturbed", epochs=8)
+    assert sweep(lab, undisturbed).returncode == 0
+    one = curve.read(lab.folder / "storage" / "undisturbed" / "trials" / "0000")
+    assert curve.read(trial)["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
+
+
 def test_a_node_of_another_kind(lab: Lab) -> None:
-    """Another torch, other code of ours, and a disk of its own: all told at once."""
+    """Another torch, other code of ours, and a disk of its own: all told at once. Comes last, as
+    Ray takes a while to forget a node that is gone."""
     third = lab.hosts[2]
     other = lab.folder / "other"
     for package in ("tuner", "cluster", "search_spaces"):
@@ -238,32 +265,6 @@ def test_a_node_of_another_kind(lab: Lab) -> None:
     assert "must have the rnn-tuner of this machine" in told
     assert "must share the folder of sweeps" in told and "[cluster/storage]" in told
     lab.stop(third)
-
-
-def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None:
-    """Comes last: the second host is gone after it."""
-    workers = {"min": 1, "max": 2}
-    file = spec(lab, "fewer", resources={"workers": workers}, seconds=0.3, epochs=8)
-    place = lab.cluster_file(lab.folder / "storage")
-    trial = lab.folder / "storage" / "fewer" / "trials" / "0000"
-    output = lab.folder / "fewer.txt"
-    command = ["-m", "tuner", "sweep", str(file), "--cluster", str(place)]
-    process = lab.begin(lab.head, sys.executable, *command, cwd=file.parent, output=output)
-    try:
-        wait_for(lambda: len(curve.read(trial).get("epoch", [])) >= 2, 90)
-        lab.kill_raylet(lab.hosts[1])
-        assert process.wait(120) == 0, output.read_text()
-    finally:
-        process.kill()
-        process.wait()
-    said = output.read_text()
-    assert "training on 1 lane of 2 workers" in said
-    assert "room for 1 of a trial's 2 workers" in said
-    assert "training on 1 lane of 1 worker" in said
-    undisturbed = spec(lab, "undisturbed", epochs=8)
-    assert sweep(lab, undisturbed).returncode == 0
-    one = curve.read(lab.folder / "storage" / "undisturbed" / "trials" / "0000")
-    assert curve.read(trial)["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
 
 
 def wait_for(true: Any, seconds: float) -> float:
