@@ -6,19 +6,26 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
+import time
+import urllib.request
 from pathlib import Path
 
+import browser
 import made
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from command import tuner, write_spec
+from command import ENVIRONMENT, tuner, write_spec
 
+from cluster.network import free_port
 from tuner.data.store import Store
 from tuner.errors import CommandError
 from tuner.home import Home
 from tuner.sources import keep
 from tuner.spec_reader import load
+from tuner.tracking.client import connect
 from tuner.tracking.reader import history, runs
 from tuner.tracking.uri import local_uri
 from tuner.training.transfer import place as source_place
@@ -99,7 +106,55 @@ def test_the_winners_confusions_are_kept_and_in_mlflow(place: Path) -> None:
     kept = {path.name for path in (place / "sweeps").rglob("artifacts/best/*")}
     names = {f"{split}-confusion" for split in ("validation", "test")}
     assert kept >= {f"{name}.{kind}" for name in names for kind in ("json", "md", "svg")}
-    assert kept >= {"curve.svg", "gradients.svg", "test-errors.md"}
+    assert kept >= {"curve.svg", "gradients.svg"}
+
+
+def test_the_answer_is_the_runs_description_and_on_one_page(place: Path) -> None:
+    best = board(place)["trials"][0]  # type: ignore[index]
+    done = tuner("report", "small", "--output", "page.html", cwd=place)
+    assert (done.returncode, done.stdout.strip()) == (0, "page.html")
+    page = (place / "page.html").read_text()
+    (kept,) = (place / "sweeps").rglob("artifacts/report.html")
+    parent = next(r for r in runs(local_uri(place / "sweeps"), "small") if r.parent is None)
+    told = parent.tags["mlflow.note.content"]
+    for text in (page, kept.read_text(), told):
+        assert f"Trial {best['trial']}, validation accuracy" in text
+        assert "majority class" in text
+    assert 'id="errors-of-the-winner"' in page and "confusion, test data" in page
+    done = tuner("report", "small", "--output", "missing/page.html", cwd=place)
+    assert done.returncode == 2 and "--output must be a file that can be written" in done.stderr
+
+
+@browser.needed
+def test_the_ui_opens_the_runs_the_answer_and_the_page(place: Path) -> None:
+    found = runs(local_uri(place / "sweeps"), "small")
+    parent = next(run for run in found if run.parent is None)
+    port = free_port("127.0.0.1")
+    line = [sys.executable, "-m", "tuner", "ui", "--port", str(port)]
+    server = subprocess.Popen(line, cwd=place, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address)
+        known = connect(local_uri(place / "sweeps")).get_experiment_by_name("small")
+        assert known is not None
+        experiment = f"{address}/#/experiments/{known.experiment_id}/runs"
+        listed = browser.dom(experiment, place, wait_ms=20_000)
+        assert parent.name in listed and "matching runs" in listed
+        told = browser.dom(f"{experiment}/{parent.run_id}", place, wait_ms=20_000)
+        assert "Naive baseline: majority class" in told
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"nothing answers at {address}")
 
 
 def test_a_later_sweep_may_start_from_its_trials(place: Path) -> None:

@@ -146,31 +146,27 @@ class Classification(SequenceTask):
 
     def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
         """The errors of which the model was surest."""
-        errors = []
-        names = self.facts.labels
+        errors: list[tuple[float, tuple[str, ...]]] = []
         for chunk in _exhibits.chunks(rows):
             batch = self.batch(store, chunk)
             share_BC = _softmax(run(batch, None)[0])
             guess_B = share_BC.argmax(axis=1)
             for b in np.flatnonzero(guess_B != batch.targets):
-                true, said = int(batch.targets[b]), int(guess_B[b])
-                shares = (float(share_BC[b, said]), float(share_BC[b, true]))
-                errors.append((shares, int(chunk[b]), names[true], names[said]))
-        errors.sort(key=lambda error: (-error[0][0], error[1]))
-        texts = store.token_N is not None
-        listed = tuple(
-            (
-                store.ids[row],
-                *([_exhibits.shortened(self.step_names(store, row))] * texts),
-                true,
-                said,
-                *(f"{share:.2f}" for share in shares),
-            )
-            for shares, row, true, said in errors[: _exhibits.LISTED]
-        )
-        columns = ("id", *["text"] * texts, "class", "predicted", "probability", "of its class")
+                true, said, row = int(batch.targets[b]), int(guess_B[b]), int(chunk[b])
+                words = self.step_names(store, row)
+                texts = [_exhibits.shortened(words)] * bool(words)
+                named = [self.facts.labels[true], self.facts.labels[said]]
+                shares = [f"{share_BC[b, c]:.2f}" for c in (said, true)]
+                told = (store.ids[row], *texts, *named, *shares)
+                errors.append((float(share_BC[b, said]), told))
+        if not errors:
+            return {}
+        errors.sort(key=lambda error: -error[0])
+        first = tuple(told for _, told in errors[: _exhibits.LISTED])
+        facts = ("class", "predicted", "its probability", "the class's")
+        columns = ("id", *["text"] * (len(first[0]) - 1 - len(facts)), *facts)
         about = "The errors of which the model was surest."
-        return {"errors": Listing(about=about, columns=columns, rows=listed)} if listed else {}
+        return {"errors": Listing(about=about, columns=columns, rows=first)}
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

@@ -174,32 +174,33 @@ class Tagging(SequenceTask):
         """Sequences with errors, each error as the step, its tag and what was predicted."""
         listed: list[tuple[str, ...]] = []
         for chunk in _exhibits.chunks(rows):
-            batch = self.batch(store, chunk)
-            outputs = run(batch, None)[0]
-            y_BTO, transitions = outputs if isinstance(outputs, tuple) else (outputs, None)
-            guess_BT = self._best(y_BTO, transitions, batch.lengths)
-            for b, row in enumerate(chunk):
-                wrong = [
-                    (int(t), self.tags[batch.targets[b, t]], self.tags[guess_BT[b, t]])
-                    for t in np.flatnonzero(batch.weights[b])
-                    if batch.targets[b, t] != guess_BT[b, t]
-                ]
-                if wrong and len(listed) < _exhibits.LISTED:
-                    words = self.step_names(store, int(row))
-                    named = [
-                        (words[t] if words else str(t + 1), true, said) for t, true, said in wrong
-                    ]
-                    told = "; ".join(f"{word}: {true} → {said}" for word, true, said in named)
-                    texts = [_exhibits.shortened(words)] if words else []
-                    listed.append((store.ids[int(row)], *texts, told))
-            if len(listed) == _exhibits.LISTED:
-                break
-        texts = ["text"] if store.token_N is not None else []
+            if len(listed) < _exhibits.LISTED:
+                listed += self._errors(store, chunk, run)
+        if not listed:
+            return {}
+        texts = ["text"] * (store.token_N is not None)
         columns = ("id", *texts, "step: its tag → predicted")
+        first = tuple(listed[: _exhibits.LISTED])
         about = "The first sequences with errors."
-        return (
-            {"errors": Listing(about=about, columns=columns, rows=tuple(listed))} if listed else {}
-        )
+        return {"errors": Listing(about=about, columns=columns, rows=first)}
+
+    def _errors(self, store: Store, rows: np.ndarray, run: Run) -> list[tuple[str, ...]]:
+        batch = self.batch(store, rows)
+        outputs = run(batch, None)[0]
+        y_BTO, transitions = outputs if isinstance(outputs, tuple) else (outputs, None)
+        guess_BT = self._best(y_BTO, transitions, batch.lengths)
+        wrong_BT = (guess_BT != batch.targets) & (batch.weights > 0)
+        found: list[tuple[str, ...]] = []
+        for b in np.flatnonzero(wrong_BT.any(axis=1)):
+            words = self.step_names(store, int(rows[b]))
+            told = "; ".join(
+                f"{words[t] if words else t + 1}: "
+                f"{self.tags[batch.targets[b, t]]} → {self.tags[guess_BT[b, t]]}"
+                for t in np.flatnonzero(wrong_BT[b])
+            )
+            texts = [_exhibits.shortened(words)] * bool(words)
+            found.append((store.ids[int(rows[b])], *texts, told))
+        return found
 
     def baselines(
         self, store: Store, split: Split, fold: int | None

@@ -42,8 +42,9 @@ def section(found: Findings) -> Markup | None:
         columns, kind = curves[row.number], found.kind(row)
         points = thinned(columns["epoch"], columns[name], most)
         parts = [frame.line(points, class_=f"trial {kind}".strip())]
-        if row.state in (State.PRUNED, State.DIVERGED) and kind in ("pruned", "broken"):
-            parts.append(frame.cross(*points[-1], class_=f"trial {kind}") or Markup())
+        told = [point for point in points if math.isfinite(point[1])]
+        if told and row.state in (State.PRUNED, State.DIVERGED) and kind in ("pruned", "broken"):
+            parts.append(frame.cross(*told[-1], class_=f"trial {kind}") or Markup())
         marks.append(tag("g", *parts, data_trial=row.number))
     picture = frame.svg(f"Learning curves of {len(curves)} trials", *marks)
     return joined(

@@ -65,6 +65,8 @@ class Findings:
             return "winner"
         if row.number == 0 and row.rank:
             return "default"
+        if row.state is State.RUNNING:
+            return ""
         if not row.rank:
             return "broken"
         return "pruned" if row.state is State.PRUNED else ""

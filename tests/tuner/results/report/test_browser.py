@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
+import browser
 import studied
 
 from tuner.results.report import write
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 ACTS = """
 <script>
@@ -56,27 +51,14 @@ window.addEventListener("load", () => {
 """
 
 
-def dom(path: Path, folder: Path) -> str:
-    """The document after its scripts have run."""
-    assert CHROMIUM is not None
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"]
-    done = subprocess.run(
-        [CHROMIUM, *flags, f"--user-data-dir={folder / 'profile'}", "--dump-dom", path.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return done.stdout
-
-
+@browser.needed
 def test_tables_sort_and_trials_light_up_everywhere(tmp_path: Path) -> None:
     found = studied.findings(tmp_path, 40)
     write(tmp_path / "page.html", found)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     (tmp_path / "page.html").write_text(text.replace("</body>", f"{ACTS}</body>"))
-    (output,) = re.findall(
-        r'<output id="told">(.*?)</output>', dom(tmp_path / "page.html", tmp_path), re.S
-    )
+    shown = browser.dom((tmp_path / "page.html").as_uri(), tmp_path)
+    (output,) = re.findall(r'<output id="told">(.*?)</output>', shown, re.DOTALL)
     told = dict(part.split("=", 1) for part in output.split("|"))
     assert (told["rows"], told["all"]) == ("20", "40")
     assert (told["lowest"], told["highest"]) == ("0 (default)", "39")
