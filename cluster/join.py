@@ -124,7 +124,7 @@ def _probe_head(address: str) -> None:
             "a sweep must be started on a node of its cluster",
             "this machine",
             f"none of {', '.join(sorted(alive)) or 'its nodes, for it has none'}",
-            "Log in to one of them.",
+            "Log in to one of them, or hand the sweep over by `--detach`.",
         )
 
 

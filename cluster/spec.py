@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 PORT = 6379
 """Where a Ray head listens unless told otherwise."""
+JOB_SERVER = "http://127.0.0.1:8265"
+"""Where a head's job server listens, and a tunnel to it ends, unless told otherwise."""
 WAIT_SECONDS = 600.0
 """How long a sweep waits for room unless told otherwise."""
 DEFAULT_TOKEN = Path("~/.ray/auth_token")
@@ -113,6 +116,24 @@ class ExistingRay(_Shared):
             raise ValueError("must be the `host:port` of a Ray head, without `ray://`, or `auto`")
         return address
 
+    jobs: str = JOB_SERVER
+    """Address of its job server, which `--detach` hands sweeps to."""
+    python: str = Field(default="python3", min_length=1)
+    """Interpreter on the head, in whose environment rnn-tuner is installed."""
+
+    @field_validator("jobs")
+    @classmethod
+    def _is_private(cls, jobs: str) -> str:
+        parts = urlsplit(jobs)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError("must be the `http://host:port` of a job server")
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError(
+                "must start with `https://` or lead to 127.0.0.1, through a tunnel such as "
+                "`ssh -N -L 8265:127.0.0.1:8265 HEAD`: others would read the token"
+            )
+        return jobs
+
     @property
     def entry(self) -> str | None:
         return self.address
@@ -131,6 +152,8 @@ class SshHosts(_Shared):
     """Who logs in there; whoever runs the command if absent."""
     port: int = Field(default=PORT, ge=1, le=65535)
     """Port of Ray's head."""
+    jobs_port: int = Field(default=8265, ge=1, le=65535)
+    """Port of the head's job server, on its loopback."""
     python: str = Field(default="python3", min_length=1)
     """Interpreter on the hosts, in whose environment rnn-tuner is installed."""
 
@@ -159,8 +182,13 @@ class SshHosts(_Shared):
         return head
 
     @property
+    def first(self) -> str:
+        """The host of Ray's head."""
+        return self.head or self.hosts[0]
+
+    @property
     def entry(self) -> str | None:
-        return f"{self.head or self.hosts[0]}:{self.port}"
+        return f"{self.first}:{self.port}"
 
 
 class SlurmJob(_Shared):
@@ -182,8 +210,6 @@ class SlurmJob(_Shared):
     """GPUs taken on each node."""
     memory_gb: int | None = Field(default=None, ge=1)
     """Memory taken on each node; Slurm's default if absent."""
-    port: int = Field(default=PORT, ge=1, le=65535)
-    """Port of Ray's head."""
     python: str = Field(default="python3", min_length=1)
     """Interpreter on the nodes, in whose environment rnn-tuner is installed."""
     setup: list[str] = Field(default_factory=list)

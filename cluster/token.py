@@ -6,6 +6,7 @@ What reaches Ray is the file's path, so the token itself stands in no environmen
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from cluster.refused import Refused
@@ -30,6 +31,38 @@ def use_token(file: Path | None) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     elif DEFAULT_TOKEN.expanduser().exists():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def place_of(file: Path | None) -> Path:
+    """Where a token lies: in the file named, else where Ray itself looks."""
+    return file or Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or DEFAULT_TOKEN.expanduser())
+
+
+def read_token(file: Path | None) -> str:
+    """The token that a cluster is asked with, found as Ray finds it.
+
+    Raises:
+        Refused: as `check_token`.
+    """
+    if file is None and (text := os.environ.get("RAY_AUTH_TOKEN")):
+        return text
+    path = place_of(file)
+    check_token(path)
+    return path.read_text(encoding="ascii").strip()
+
+
+def make_token(file: Path) -> bool:
+    """Writes a new token unless there is one; gives whether it did."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(secrets.token_hex(MIN_CHARACTERS))
+        opened.flush()
+        os.fsync(opened.fileno())
+    return True
 
 
 def check_token(file: Path) -> None:

@@ -67,6 +67,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
+    from tuner import detached
     from tuner.sweep import Sweep
 
     with _display(options) as display:
@@ -79,16 +80,43 @@ def _sweep(options: argparse.Namespace) -> int:
             hours=options.hours,
             cluster=options.cluster,
         )
+        if not sweep.finished and detached.is_meant(sweep, options.detach):
+            detached.refuse(sweep.cluster)
+            sweep.prepare(display, offline=options.offline)
+            return _detach(sweep, display, options, [])
         if not sweep.finished:
             sweep.run(display, offline=options.offline)
         return _end(sweep, display)
 
 
+def _detach(
+    sweep: Sweep, display: Live | Events, options: argparse.Namespace, more: list[str]
+) -> int:
+    """Lets a sweep run on by itself; where nobody asked for that, follows it to its end."""
+    from tuner import detached
+
+    if options.offline:
+        more.append("--offline")
+    print(detached.start(sweep, more), file=sys.stderr if options.json else sys.stdout)
+    if options.detach:
+        return 0
+    for text in detached.log(sweep, follow=True):
+        print(text, end="", file=sys.stderr, flush=True)
+    return _end(sweep, display) if sweep.finished else 1
+
+
 def _resume(options: argparse.Namespace) -> int:
+    from tuner import detached
     from tuner.sweep import Sweep
 
     with _display(options) as display:
         sweep = Sweep.open(options.name, home=options.home, cluster=options.cluster)
+        goes_on = options.trials or not sweep.finished
+        if goes_on and detached.is_meant(sweep, options.detach):
+            detached.refuse(sweep.cluster)
+            wanted = {f"--{n}": getattr(options, n) for n in ("trials", "hours", "confirm")}
+            more = [f"{flag}={value}" for flag, value in wanted.items() if value is not None]
+            return _detach(sweep, display, options, more)
         sweep.resume(
             display,
             more_trials=options.trials,
@@ -128,13 +156,32 @@ def _show(sweep: Sweep) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
+    from tuner import cluster_file
     from tuner.home import Home
     from tuner.results.show import show_status
     from tuner.sweep import Sweep
 
-    home = Home(options.home)
+    home = Home(options.home, cluster_file.load(options.cluster) if options.cluster else None)
     names = [options.name] if options.name else home.sweeps()
-    show_status([Sweep.open(name, home=options.home) for name in names], home)
+    show_status([Sweep.open(name, home=home.path) for name in names], home)
+    return 0
+
+
+def _logs(options: argparse.Namespace) -> int:
+    from tuner import detached
+    from tuner.sweep import Sweep
+
+    sweep = Sweep.open(options.name, home=options.home, cluster=options.cluster)
+    for text in detached.log(sweep, follow=options.follow):
+        print(text, end="", flush=True)
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    from tuner import detached
+    from tuner.sweep import Sweep
+
+    print(detached.stop(Sweep.open(options.name, home=options.home, cluster=options.cluster)))
     return 0
 
 
@@ -358,10 +405,22 @@ def _parser() -> _Parser:
             "--json", action="store_true", help="tell events on stdout, a JSON object per line"
         )
         running.add_argument(
+            "--detach", action="store_true", help="let it run on by itself, and return"
+        )
+        running.add_argument(
             "--offline", action="store_true", help="send nothing now; `tuner sync` delivers later"
         )
     status = command("status", _status, "what became of each sweep, or of one")
     status.add_argument("name", metavar="NAME", nargs="?")
+    logs = command("logs", _logs, "what a detached sweep says")
+    logs.add_argument("name", metavar="NAME")
+    logs.add_argument("--follow", action="store_true", help="go on until it ends")
+    stop = command("stop", _stop, "stop a running sweep in order; `tuner resume` goes on")
+    stop.add_argument("name", metavar="NAME")
+    for detached in (status, logs, stop):
+        detached.add_argument(
+            "--cluster", type=Path, metavar="FILE", help="look in its storage for the sweep"
+        )
     board = command("leaderboard", _leaderboard, "the ranked trials of a sweep")
     board.add_argument("name", metavar="NAME")
     board.add_argument(

@@ -13,7 +13,9 @@ TunerError                 what we raise on purpose; anything else is a bug
 │   ├── Diverged           a loss, gradient, weight or prediction that is not finite
 │   └── Infeasible         out of memory at the smallest micro-batch, or no such model
 ├── SweepFailed            a sweep without a single usable trial, exit 1
+├── NotStarted             a detached sweep that ended before it began, exit 1
 ├── NoRoom                a cluster without room for one lane for too long, exit 1
+├── StudyUnreachable       a team's database of studies that does not answer, exit 1
 ├── NotDelivered           runs that the tracking server has not got yet, exit 1
 ├── Interrupted            stopped by a signal; `tuner resume` goes on, exit 130 or 143
 ├── NotReproduced          a trial that is not the same again, exit 1
@@ -109,8 +111,16 @@ class SweepFailed(TunerError):
     """A sweep without a single usable trial."""
 
 
+class NotStarted(TunerError):
+    """A detached sweep that ended before it began."""
+
+
 class NoRoom(TunerError):
     """A cluster that for too long had no room for a single lane; `tuner resume` goes on."""
+
+
+class StudyUnreachable(TunerError):
+    """The team's database of studies does not answer; `tuner resume` goes on when it does."""
 
 
 class NotDelivered(TunerError):

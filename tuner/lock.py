@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tuner.errors import CommandError, Mistake
@@ -16,6 +17,17 @@ from tuner.errors import CommandError, Mistake
 _FILE = "lock"
 _ATTEMPTS, _PAUSE = 4, 0.05
 """`holder` shares the lock for a moment, which must not look like a running sweep."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that works on a sweep; 0 if it has not yet said who it is."""
+
+    pid: int
+    host: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid or '?'} on {self.host or '?'}"
 
 
 @contextmanager
@@ -52,7 +64,7 @@ def _taken(descriptor: int) -> bool:
     return False
 
 
-def holder(folder: Path) -> str | None:
+def holder(folder: Path) -> Holder | None:
     """Who holds the lock of a folder, or None."""
     try:
         with (folder / _FILE).open() as file:
@@ -61,6 +73,6 @@ def holder(folder: Path) -> str | None:
                 return None
             except BlockingIOError:
                 said = json.loads(file.read() or "{}")
-                return f"process {said.get('pid', '?')} on {said.get('host', '?')}"
+                return Holder(said.get("pid", 0), said.get("host", ""))
     except FileNotFoundError:
         return None

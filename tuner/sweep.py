@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,9 +163,21 @@ class Sweep:
             return self.leaderboard()
         display = display or Silent()
         with self._met(display):
-            self.refuse_tracking(offline)
+            self._refuse(offline)
             self._create(display)
             return self._work(display, offline)
+
+    def prepare(self, display: Display | None = None, *, offline: bool = False) -> None:
+        """Checks what can be checked from outside a cluster, and makes the sweep's folder, for
+        `resume` to run.
+
+        Raises:
+            InputError: as `run`.
+        """
+        display = display or Silent()
+        with self._met(display) if self.cluster.entry is None else nullcontext():
+            self._refuse(offline)
+            self._create(display)
 
     def resume(
         self,
@@ -192,7 +204,7 @@ class Sweep:
             return self.leaderboard()
         display = display or Silent()
         with self._met(display):
-            self.refuse_tracking(offline)
+            self._refuse(offline)
             self.refuse_changed_data()
             with lock.held(self.folder, self.spec.name):
                 if more_trials or hours or confirm is not None:
@@ -354,12 +366,14 @@ class Sweep:
         from tuner.tracking.tracker import Tracker
 
         began = time.monotonic()
-        with lock.held(self.folder, self.spec.name):
+        name = self.spec.name
+        message = f"interrupted; `tuner resume {name}` goes on"
+        # Ray takes the signals over when it starts, so what stops the search comes after it.
+        with lock.held(self.folder, name), Interruption(message):
             uri = None if offline else self.home.tracking_uri(self.spec.tracking.uri)
-            tracker = Tracker(uri, self.spec.name, self.folder)
+            tracker = Tracker(uri, name, self.folder)
             search = self._opened()
-            name = self.spec.name
-            interruption = Interruption(f"interrupted; `tuner resume {name}` goes on")
+            interruption = Interruption(message)
             recorder = Recorder(
                 self.spec, self.folder, search, tracker, display, interruption.check
             )
@@ -584,6 +598,10 @@ class Sweep:
                     fix=f"Run `tuner resume {name}`.",
                 )
             )
+
+    def _refuse(self, offline: bool) -> None:
+        """Met before anything is made: servers that do not answer."""
+        self.refuse_tracking(offline)
 
     def refuse_tracking(self, offline: bool = False) -> None:
         """Raises `InputError` where the tracking address is wrong, or does not answer."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from cluster import Refused
-from cluster.token import check_token, use_token
+from cluster.token import (
+    MIN_CHARACTERS,
+    check_token,
+    make_token,
+    place_of,
+    read_token,
+    use_token,
+)
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -65,3 +73,25 @@ def test_it_is_a_file(tmp_path: Path) -> None:
         check_token(tmp_path / "none")
     with pytest.raises(Refused, match="must be readable; got Is a directory"):
         check_token(tmp_path)
+
+
+def test_it_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "token"
+    assert make_token(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    first = read_token(path)
+    assert len(first) >= MIN_CHARACTERS
+    assert not make_token(path) and read_token(path) == first, "the one that is there stays"
+
+
+def test_it_is_found_where_ray_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert place_of(None) == tmp_path / ".ray" / "auth_token"
+    make_token(tmp_path / "other")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "other"))
+    assert read_token(None) == (tmp_path / "other").read_text()
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "t" * 64)
+    assert read_token(None) == "t" * 64

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from tuner.errors import CommandError, Mistake
+from tuner import detached
+from tuner.errors import CommandError, Mistake, StudyUnreachable
 from tuner.home import Home
 from tuner.results import tables
 from tuner.results.leaderboard import Leaderboard
@@ -90,17 +91,25 @@ def show_status(sweeps: Sequence[Sweep], home: Home) -> None:
         console.print(f"no sweeps in {home.path}; `tuner sweep SPEC` starts one")
         return
     table = Table("sweep", "status", "trials", "states", "metric", "best")
-    for sweep in sweeps:
-        board = sweep.leaderboard()
+    standings = [detached.standing(sweep) for sweep in sweeps]
+    if any(where for _, where in standings):
+        table.add_column("where")
+    for sweep, (status, where) in zip(sweeps, standings, strict=True):
+        try:
+            board = sweep.leaderboard()
+        except StudyUnreachable as away:
+            table.add_row(sweep.spec.name, status, "", str(away), "", "")
+            continue
         counts = board.counts()
         best = board.best
         table.add_row(
             sweep.spec.name,
-            sweep.status,
+            status,
             f"{len(board.rows)}/{sweep.spec.search.trials}",
             ", ".join(f"{n} {state.lower()}" for state, n in counts.items()),
             board.metric,
             "" if best is None else f"{best.value:.5g} (trial {best.number})",
+            *([where] if any(place for _, place in standings) else []),
         )
     console.print(table)
 

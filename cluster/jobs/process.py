@@ -1,0 +1,47 @@
+"""A job as a process of this machine: in a session of its own, so that a closed terminal or an
+ended login does not reach it.
+
+A laptop needs no server for this: Ray Jobs would keep a cluster running between sweeps.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from cluster.jobs.job import Job, Phase
+
+_ADOPTED: dict[int, subprocess.Popen[bytes]] = {}
+"""Processes that this one started: they must be waited for to be seen ended."""
+
+
+def submit(command: Sequence[str], log: Path) -> Job:
+    """Starts the command; what it says is added to a file."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _ADOPTED[process.pid] = process
+    return Job(kind="process", id=str(process.pid), place=socket.gethostname())
+
+
+def phase(job: Job) -> Phase:
+    """Whether the process is there; of another machine's, nothing is known but that it began."""
+    if job.place != socket.gethostname():
+        return Phase.RUNNING
+    if (ours := _ADOPTED.get(int(job.id))) is not None:
+        return Phase.RUNNING if ours.poll() is None else Phase.ENDED
+    return Phase.RUNNING if Path("/proc", job.id).exists() else Phase.ENDED
+
+
+def stop(job: Job) -> None:
+    """Asks the process to stop in order."""
+    os.kill(int(job.id), signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Clusters of one's own: Ray's head and workers over ssh, or inside a Slurm allocation."""
