@@ -43,6 +43,7 @@ WORDS = {
     "INPUT": "i.csv",
     "FILE": "f.csv",
     "COLUMN": "label",
+    "KIND": "ssh",
 }
 
 

@@ -304,11 +304,32 @@ def _sync(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from tuner.doctor import Patient, examine
+    from itertools import chain
+
+    from tuner import cluster_file
+    from tuner.doctor import Patient, clusters, examine
     from tuner.doctor.report import tell
     from tuner.home import Home
 
-    return tell(examine(Patient(home=Home(options.home))), as_json=options.json)
+    cluster = cluster_file.load(options.cluster) if options.cluster else None
+    found = examine(Patient(home=Home(options.home, cluster)))
+    there = clusters.examine(cluster) if cluster else ()
+    return tell(chain(found, there), as_json=options.json)
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from tuner import cluster_file, clusters
+    from tuner.doctor import clusters as checks
+    from tuner.doctor.report import tell
+
+    if options.action == "check":
+        return tell(checks.examine(cluster_file.load(options.file)), as_json=options.json)
+    if options.action == "init":
+        print(clusters.init(options.kind, options.to))
+        return 0
+    for line in (clusters.up if options.action == "up" else clusters.down)(options.file):
+        print(line, flush=True)
+    return 0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -505,7 +526,20 @@ def _parser() -> _Parser:
     spaces.add_argument("name", metavar="NAME", nargs="?")
     command("schema", _schema, "the JSON Schema of a spec, for editors")
     doctor = command("doctor", _doctor, "what is wrong with this machine, and how to mend it")
-    doctor.add_argument("--json", action="store_true", help="a line of JSON for each check")
+    doctor.add_argument("--cluster", type=Path, metavar="FILE", help="and with this cluster")
+    own = command("cluster", _cluster, "a cluster file, and machines of one's own")
+    actions = own.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    begin = actions.add_parser("init", help="write a commented cluster file, and a token")
+    begin.add_argument("kind", choices=["ray", "ssh", "slurm"])
+    begin.add_argument("--to", type=Path, default=Path("cluster.yaml"), metavar="FILE")
+    for action, about in (
+        ("up", "start Ray on the hosts of a cluster file"),
+        ("down", "end what `up` started"),
+        ("check", "what is wrong with a cluster, and how to mend it"),
+    ):
+        actions.add_parser(action, help=about).add_argument("file", type=Path, metavar="FILE")
+    for findings in (doctor, actions.choices["check"]):
+        findings.add_argument("--json", action="store_true", help="a line of JSON for each check")
     sync = command("sync", _sync, "deliver runs that the tracking server has not got yet")
     sync.add_argument("name", metavar="NAME")
     _COMMANDS[:] = list(commands.choices)
