@@ -74,6 +74,7 @@ class _Reader:
             self._check_values(space, task)
         if file is not None:
             self._check_tracking(file.tracking)
+            self._check_storage(file.search.storage)
         if file is None or task is None or space is None:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
         ends = self._goals(file, task)
@@ -118,6 +119,14 @@ class _Reader:
 
         where = self.read.where(("tracking", "uri"))
         self.mistakes += [replace(mistake, where=where) for mistake in check_uri(tracking.uri)]
+
+    def _check_storage(self, url: str | None) -> None:
+        if url is None:
+            return
+        from tuner.search.database import check_address
+
+        where = self.read.where(("search", "storage"))
+        self.mistakes += [replace(mistake, where=where) for mistake in check_address(url)]
 
     def _file(self) -> SpecFile | None:
         try:

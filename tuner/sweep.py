@@ -24,6 +24,7 @@ from tuner.errors import (
     NoRoom,
     NotDelivered,
     PlanError,
+    StudyUnreachable,
     SweepFailed,
 )
 from tuner.export.wanted import MAX_LOSS, Wanted
@@ -413,7 +414,7 @@ class Sweep:
                 tracker.start()
                 tracker.flush(FLUSH_SECONDS)
             except BaseException as stopped:
-                goes_on = isinstance(stopped, Interrupted | NoRoom)
+                goes_on = isinstance(stopped, Interrupted | NoRoom | StudyUnreachable)
                 recorder.abandon("KILLED" if goes_on else "FAILED")
                 raise
             finally:
@@ -602,6 +603,7 @@ class Sweep:
     def _refuse(self, offline: bool) -> None:
         """Met before anything is made: servers that do not answer."""
         self.refuse_tracking(offline)
+        self._refuse_storage()
 
     def refuse_tracking(self, offline: bool = False) -> None:
         """Raises `InputError` where the tracking address is wrong, or does not answer."""
@@ -613,6 +615,14 @@ class Sweep:
             mistakes = [m for m in [reachable(uri)] if m is not None]
         if mistakes:
             raise InputError(mistakes)
+
+    def _refuse_storage(self) -> None:
+        """The study cannot be searched without, so no `offline` helps."""
+        if (url := self.spec.search.storage) is not None:
+            from tuner.search.database import trouble
+
+            if (mistake := trouble(url)) is not None:
+                raise InputError(mistake)
 
     def refuse_changed_data(self) -> None:
         """Raises `DataError` where the raw files are not what they were when the sweep began."""

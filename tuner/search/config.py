@@ -49,5 +49,8 @@ class SearchConfig(Config):
     """One trial in this many goes on at each rung of `asha` and `hyperband`."""
     startup: Annotated[int, Field(ge=1)] = 10
     """Random trials before `tpe`, `gp` and `cmaes` model anything, and `median` stops anything."""
+    storage: str | None = None
+    """A team's PostgreSQL for the study, such as `postgresql://host/studies`; a file in the sweep's
+    folder when left out."""
     grid_points: Annotated[int, Field(ge=2)] = 3
     """Points that `grid` takes from each range."""

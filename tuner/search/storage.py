@@ -1,4 +1,5 @@
 """The study on disk: one SQLite file that plain Optuna opens too, and its previous generation.
+Or a study in the team's PostgreSQL, beside those of others.
 
 Optuna samples from a copy in memory; the file is written once per suggestion and once per end, so
 that a crash leaves each of them whole or not at all. Optuna's storage makes and reads the file, and
@@ -14,8 +15,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,27 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import URL, Connection, StaticPool, Table, delete, insert, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    StaticPool,
+    Table,
+    create_engine,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from tuner.search import database
 
 NAME = "sweep"
 FILE = "study.db"
 PREVIOUS = "study.previous.db"
 _BACKUP_SHARE = 0.01
+_LOCK = 0x74756E6572
+"""Any number that no other program takes for its lock."""
 
 _TRIALS, _PARAMS = models.TrialModel.__table__, models.TrialParamModel.__table__
 _USER_ATTRS = models.TrialUserAttributeModel.__table__
@@ -48,19 +64,22 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 class Storage:
     """The one writer of a sweep's study."""
 
-    def __init__(self, folder: Path, directions: Sequence[StudyDirection]) -> None:
+    def __init__(
+        self, folder: Path, directions: Sequence[StudyDirection], url: str | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file, self._previous = folder / FILE, folder / PREVIOUS
-        self._mend()
-        url = URL.create("sqlite", database=str(self._file)).render_as_string()
-        # Optuna fills a schema version into the address as `str.format` does.
-        self._rdb = RDBStorage(url.replace("{", "{{").replace("}", "}}"))
-        known = {s.study_name: s for s in self._rdb.get_all_studies()}
-        if NAME in known:
-            self._study = known[NAME]._study_id
-            assert self._rdb.get_study_directions(self._study) == list(directions)
+        self._database = database.of(folder, url)
+        if self._database is None:
+            self._mend()
+            file = URL.create("sqlite", database=str(self._file)).render_as_string()
+            # Optuna fills a schema version into the address as `str.format` does.
+            self._rdb = RDBStorage(file.replace("{", "{{").replace("}", "}}"))
+            self._study = _study(self._rdb, NAME, directions)
         else:
-            self._study = self._rdb.create_new_study(directions, NAME)
+            with database.answering(), _alone(self._database):
+                self._rdb = _opened(self._database)
+                self._study = _study(self._rdb, self._database.name, directions)
         self._ids = [t._trial_id for t in self.trials()]
         self._attrs = self.attrs()
         self._next_backup = 0.0
@@ -77,13 +96,14 @@ class Storage:
         """Writes those notes of the sampler that are new."""
         for key, value in attrs.items():
             if self._attrs.get(key) != value:
-                self._rdb.set_study_system_attr(self._study, key, value)
+                with database.answering():
+                    self._rdb.set_study_system_attr(self._study, key, value)
                 self._attrs[key] = value
 
     def add(self, trial: FrozenTrial) -> None:
         """Writes a whole trial; it must have the next number."""
         assert trial.number == len(self._ids)
-        with self._rdb.engine.begin() as connection:
+        with database.answering(), self._rdb.engine.begin() as connection:
             row = {
                 "number": trial.number,
                 "study_id": self._study,
@@ -111,7 +131,7 @@ class Storage:
 
     def mark(self, number: int, step: int, value: float) -> None:
         """Writes a trial's best value at one epoch; a second one replaces the first."""
-        with self._rdb.engine.begin() as connection:
+        with database.answering(), self._rdb.engine.begin() as connection:
             self._mark(connection, number, step, value)
 
     def finish(
@@ -125,7 +145,7 @@ class Storage:
     ) -> None:
         """Writes a trial's end, its outcome and Optuna's own notes, and a last mark if any."""
         trial_id = self._ids[number]
-        with self._rdb.engine.begin() as connection:
+        with database.answering(), self._rdb.engine.begin() as connection:
             if mark is not None:
                 self._mark(connection, number, *mark)
             _fill(connection, _USER_ATTRS, trial_id, {"outcome": outcome})
@@ -178,6 +198,8 @@ class Storage:
 
     def _back_up(self) -> None:
         """Copies the file, as often as costs at most a hundredth of the time."""
+        if self._database is not None:
+            return  # a server's data are its keeper's to copy
         start = time.monotonic()
         if start < self._next_backup:
             return
@@ -195,23 +217,61 @@ class Storage:
 def read(folder: Path) -> list[FrozenTrial]:
     """The trials by number, from a copy; another process may be writing the study meanwhile.
 
-    A study that has not begun has none; a damaged one is read from its previous generation, and
-    left for the next writer to mend.
+    A study that has not begun has none. One in a database is read there; a damaged file is read
+    from its previous generation, and left for the next writer to mend.
     """
+    if (place := database.in_folder(folder)) is not None:
+        with database.answering():
+            return _trials_of(_opened(place), place.name)
     for file in (folder / FILE, folder / PREVIOUS):
         if file.exists() and is_sound(file):
             copy = sqlite3.connect(":memory:", check_same_thread=False)
             with closing(sqlite3.connect(file)) as source:
                 source.backup(copy)
             engine: dict[str, Any] = {"poolclass": StaticPool, "creator": lambda copy=copy: copy}
-            storage = RDBStorage("sqlite://", engine_kwargs=engine)
-            try:
-                study = storage.get_study_id_from_name(NAME)
-                return sorted(storage.get_all_trials(study), key=lambda t: t.number)
-            finally:
-                storage.remove_session()
-                storage.engine.dispose()
+            return _trials_of(RDBStorage("sqlite://", engine_kwargs=engine), NAME)
     return []
+
+
+def _trials_of(storage: RDBStorage, name: str) -> list[FrozenTrial]:
+    """A study's trials by number, none if it has not begun; releases the storage."""
+    try:
+        study = storage.get_study_id_from_name(name)
+        return sorted(storage.get_all_trials(study), key=lambda t: t.number)
+    except KeyError:
+        return []
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _study(storage: RDBStorage, name: str, directions: Sequence[StudyDirection]) -> int:
+    """The identifier of a study, made if it is not there."""
+    known = {study.study_name: study for study in storage.get_all_studies()}
+    if name not in known:
+        return storage.create_new_study(directions, name)
+    study: int = known[name]._study_id
+    assert storage.get_study_directions(study) == list(directions)
+    return study
+
+
+def _opened(place: database.Database) -> RDBStorage:
+    url = place.driver_url.replace("{", "{{").replace("}", "}}")
+    # Servers and proxies drop connections that were idle for the length of a trial.
+    return RDBStorage(url, engine_kwargs={"pool_pre_ping": True, "pool_size": 1})
+
+
+@contextmanager
+def _alone(place: database.Database) -> Iterator[None]:
+    """Keeps others out while tables are made: two sweeps that both find none break each other."""
+    engine = create_engine(place.driver_url)
+    try:
+        with engine.connect() as connection:
+            # Goes with the connection, whatever becomes of this process.
+            connection.execute(select(func.pg_advisory_lock(_LOCK)))
+            yield
+    finally:
+        engine.dispose()
 
 
 def _fill(connection: Connection, table: Table, trial_id: int, notes: Mapping[str, Any]) -> None:

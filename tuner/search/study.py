@@ -76,7 +76,7 @@ class Search:
         ]
         self._rule = schedulers.make(config, max_epochs)
         self._plan = samplers.make_plan(space, config)
-        self._writer = None if read_only else Storage(storage, ways)
+        self._writer = None if read_only else Storage(storage, ways, config.storage)
         self._memory = InMemoryStorage()
         self._study_id = self._memory.create_new_study(ways, NAME)
         self._study = optuna.load_study(study_name=NAME, storage=self._memory)
