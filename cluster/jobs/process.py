@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cluster.jobs.job import Job, Phase
+from cluster.refused import Refused
 
 _ADOPTED: dict[int, subprocess.Popen[bytes]] = {}
 """Processes that this one started: they must be waited for to be seen ended."""
@@ -43,5 +44,20 @@ def phase(job: Job) -> Phase:
 
 
 def stop(job: Job) -> None:
-    """Asks the process to stop in order."""
-    os.kill(int(job.id), signal.SIGTERM)
+    """Asks the process to stop in order; one that has just ended need not be asked.
+
+    Raises:
+        Refused: it is another user's.
+    """
+    try:
+        os.kill(int(job.id), signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        raise Refused(
+            "a process must be stopped by whom it belongs to",
+            f"{job} of another user",
+            "Ask whoever started it.",
+            code="sweep/not-yours",
+            where="this machine",
+        ) from None

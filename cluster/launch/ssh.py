@@ -21,6 +21,7 @@ from cluster.token import read_token
 _SECONDS = 120
 _OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
 
+_STARTED = "started"
 _START = """\
 set -euo pipefail
 folder={folder}
@@ -43,7 +44,7 @@ for _ in $(seq {seconds}); do
         exit 1
     fi
     if grep -q "Ray runtime started" "$folder/ray.log"; then
-        echo "started"
+        echo "{started}"
         exit
     fi
     sleep 1
@@ -86,7 +87,11 @@ def start_script(spec: SshHosts, host: str, address: str, head: str, secret: str
         else ray_start.worker(spec.python, f"{head}:{spec.port}", address)
     )
     return _START.format(
-        folder=_folder(spec, host), token=secret, command=shlex.join(line), seconds=60
+        folder=_folder(spec, host),
+        token=secret,
+        command=shlex.join(line),
+        started=_STARTED,
+        seconds=60,
     )
 
 
@@ -99,27 +104,40 @@ def up(spec: SshHosts) -> Iterator[tuple[str, str]]:
     """Starts the head, then the workers; gives each host and what became of it.
 
     Raises:
-        Refused: a host is not reached, or Ray does not start on it.
+        Refused: a host is not reached, or Ray does not start on it; what was started here has been
+            ended again.
     """
     secret = read_token(spec.token_file)
     addresses = {host: _address(host, spec) for host in spec.hosts}
+    head = addresses[spec.first]
+    started = []
 
     def start(host: str) -> str:
-        head = addresses[spec.first]
-        return _shell(spec, host, start_script(spec, host, addresses[host], head, secret))
+        said = _shell(spec, host, start_script(spec, host, addresses[host], head, secret))
+        if said == _STARTED:
+            started.append(host)
+        return said
 
-    yield spec.first, start(spec.first)
-    yield from _together([host for host in spec.hosts if host != spec.first], start)
+    try:
+        yield spec.first, start(spec.first)
+        yield from _together([host for host in spec.hosts if host != spec.first], start)
+    except Refused:
+        for host in started:
+            _shell(spec, host, stop_script(spec, host))
+        raise
 
 
 def down(spec: SshHosts) -> Iterator[tuple[str, str]]:
-    """Ends workers and head; gives each host and what became of it.
+    """Ends the Ray of each host; gives each and what became of it.
 
     Raises:
-        Refused: a host is not reached.
+        Refused: a host is not reached; the others have been asked all the same.
     """
-    others = [host for host in spec.hosts if host != spec.first]
-    yield from _together([*others, spec.first], lambda h: _shell(spec, h, stop_script(spec, h)))
+
+    def stop(host: str) -> str:
+        return _shell(spec, host, stop_script(spec, host))
+
+    yield from _together(spec.hosts, stop)
 
 
 def look(spec: SshHosts, host: str, python: str) -> str:
@@ -207,9 +225,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _together(hosts: Sequence[str], work: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Works on all hosts at once; the first one's trouble is raised when all are through."""
     if hosts:
         with ThreadPoolExecutor(len(hosts)) as pool:
-            yield from zip(hosts, pool.map(work, hosts), strict=True)
+            asked = [pool.submit(work, host) for host in hosts]
+        yield from ((host, done.result()) for host, done in zip(hosts, asked, strict=True))
 
 
 def _shell(spec: SshHosts, host: str, script: str) -> str:

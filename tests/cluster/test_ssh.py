@@ -160,6 +160,16 @@ def test_a_host_that_is_away_is_named(folder: Path) -> None:
     assert done.returncode == 2 and "[cluster/ssh]" in done.stderr and "127.0.0.9" in done.stderr
 
 
+def test_a_cluster_that_does_not_come_up_whole_is_ended_again(folder: Path) -> None:
+    spec = yaml.safe_load((folder / "lab.yaml").read_text()) | {"hosts": ["127.0.0.1", "127.0.0.9"]}
+    (folder / "half.yaml").write_text(yaml.safe_dump(spec))
+    done = tuner("cluster", "up", "half.yaml", cwd=folder)
+    assert done.returncode == 2 and "127.0.0.9" in done.stderr
+    assert "127.0.0.1: started" in done.stdout
+    time.sleep(1.0)
+    assert rays(folder) == []
+
+
 def test_a_python_without_us_is_told(folder: Path) -> None:
     spec = yaml.safe_load((folder / "lab.yaml").read_text()) | {"python": "/usr/bin/false"}
     (folder / "bare.yaml").write_text(yaml.safe_dump(spec))
