@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def test_a_sweep_of_another_host_is_not_signalled(
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a process here was signalled"))
     with pytest.raises(CommandError, match="on elsewhere"):
         detached.stop(sweep)
+
+
+def test_a_process_that_took_a_dead_ones_number_is_not_taken_for_it(tmp_path: Path) -> None:
+    sweep = prepared(tmp_path)
+    job = {"kind": "process", "id": str(os.getpid()), "place": socket.gethostname()}
+    (sweep.folder / "job.json").write_text(json.dumps(job))
+    (sweep.folder / "sweep.log").write_text("its last words\n")
+    assert detached.standing(sweep) == ("interrupted", "")
+    assert list(detached.log(sweep, follow=True)) == ["its last words\n"], "nothing to wait for"
 
 
 def test_a_cluster_that_is_away_is_told_and_the_sweep_still_listed(tmp_path: Path) -> None:
