@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 from command import write_spec
 
+from tuner.create import create
 from tuner.files import write_text
 from tuner.results.live import Silent
 from tuner.results.tables import to_csv
@@ -28,8 +29,8 @@ def swept(folder: Path, write_rows: Callable[[Path], Any], **changes: Any) -> Sw
     changes.setdefault("search", {"trials": 2, "seed": 3})
     path = write_spec(folder / "small.yaml", **changes)
     sweep = Sweep.from_file(path, home=folder / "sweeps")
-    sweep._create(Silent())
-    search = sweep._opened()
+    create(sweep, Silent())
+    search = sweep.study()
     uri = sweep.home.tracking_uri(sweep.spec.tracking.uri)
     tracker = Tracker(uri, sweep.spec.name, sweep.folder)
     recorder = Recorder(sweep.spec, sweep.folder, search, tracker, Silent(), lambda: None)
@@ -46,7 +47,7 @@ def swept(folder: Path, write_rows: Callable[[Path], Any], **changes: Any) -> Sw
             while not result.get("done"):
                 result = lane.step()
                 recorder.on_trial_result(0, [], None, result)
-    board = sweep._board(search.records())
+    board = sweep.board(search.records())
     write_text(sweep.folder / "leaderboard.csv", to_csv(board))
     recorder.close(board)
     search.close()

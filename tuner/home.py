@@ -14,6 +14,14 @@ SPEC = "spec.json"
 """The frozen spec; a folder with one is a sweep."""
 FINALS = "finals.json"
 """In a sweep's folder: trial → metrics on the test split, of the trials' own final models."""
+BASELINES = "baselines.json"
+"""There: split → naive baseline → metrics."""
+BUDGET = "budget.json"
+"""There: what `resume` was granted beyond the frozen spec."""
+FINISHED = "finished.json"
+"""There once the budget is spent and all is scored: how long that took."""
+PARTS = "parts"
+"""There: the user's own parts, where every node of a cluster finds them."""
 
 
 class Home:

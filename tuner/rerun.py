@@ -15,6 +15,7 @@ from tuner import versions
 from tuner.context import trial_folder
 from tuner.errors import CommandError, Mistake, NotReproduced
 from tuner.outcome import State
+from tuner.refusals import refuse_changed_data
 from tuner.results import curve
 from tuner.training import checkpoint
 from tuner.training.follower import gang
@@ -49,7 +50,7 @@ def rerun(sweep: Sweep, number: int) -> str:
         NotReproduced: the two times differ; the first difference is told.
     """
     row = _chosen(sweep, number)
-    sweep.refuse_changed_data()
+    refuse_changed_data(sweep)
     folder = sweep.folder / trial_folder(number)
     with TemporaryDirectory(prefix="rerun-") as name:
         job = replace(sweep.context.job(number, dict(row.values)), folder=name)

@@ -21,6 +21,7 @@ from tuner.export.bundle import Bundle
 from tuner.export.contents import CARD, About
 from tuner.export.integrity import read_plain
 from tuner.predictor import Predictor
+from tuner.refusals import refuse_tracking
 from tuner.tracking import registry
 from tuner.tracking.records import Dataset
 
@@ -40,7 +41,7 @@ def check(sweep: Sweep, model: str, alias: str) -> None:
     """
     if mistakes := registry.check_names(model, alias):
         raise InputError(mistakes)
-    sweep.refuse_tracking()
+    refuse_tracking(sweep)
 
 
 def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:

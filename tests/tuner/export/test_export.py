@@ -10,6 +10,7 @@ import made
 import pytest
 from command import write_spec
 
+from tuner.create import create
 from tuner.errors import CommandError
 from tuner.export.bundle import Bundle
 from tuner.export.integrity import sha256
@@ -33,7 +34,7 @@ class Trained(Sweep):
         """Trains the only trial of a spec."""
         sweep = cls.from_file(path, home=path.parent / "sweeps")
         assert isinstance(sweep, cls)
-        sweep._create(Silent())
+        create(sweep, Silent())
         values = sweep.spec.space.defaults()
         rank = Rank("cpu", 1)
         rank.start(sweep.context.job(0, values))
