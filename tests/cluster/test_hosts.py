@@ -178,17 +178,27 @@ def test_lanes_on_both_hosts_and_code_that_only_one_has(lab: Lab) -> None:
     assert trained == {host.address for host in lab.hosts[:2]}
 
 
-def test_two_ranks_across_hosts_follow_the_curve_of_one(lab: Lab) -> None:
-    curves = []
-    for workers in (1, 2):
-        name = f"of-{workers}"
-        done = sweep(lab, spec(lab, name, resources={"workers": workers}))
-        assert done.returncode == 0, done.stderr
-        curves.append(curve.read(lab.folder / "storage" / name / "trials" / "0000"))
-    one, two = curves
-    assert len(one["epoch"]) == 4
+EPOCHS = 8
+
+
+@pytest.fixture(scope="module")
+def one_rank(lab: Lab) -> dict[str, list[float]]:
+    """The curve of one rank, undisturbed."""
+    done = sweep(lab, spec(lab, "one", epochs=EPOCHS))
+    assert done.returncode == 0, done.stderr
+    found = curve.read(lab.folder / "storage" / "one" / "trials" / "0000")
+    assert len(found["epoch"]) == EPOCHS
+    return found
+
+
+def test_two_ranks_across_hosts_follow_the_curve_of_one(
+    lab: Lab, one_rank: dict[str, list[float]]
+) -> None:
+    done = sweep(lab, spec(lab, "two", epochs=EPOCHS, resources={"workers": 2}))
+    assert done.returncode == 0, done.stderr
+    two = curve.read(lab.folder / "storage" / "two" / "trials" / "0000")
     for metric in ("train/loss", "validation/loss", "validation/accuracy"):
-        assert two[metric] == pytest.approx(one[metric], rel=1e-5), metric
+        assert two[metric] == pytest.approx(one_rank[metric], rel=1e-5), metric
 
 
 def test_a_shortage_is_told_and_ends(lab: Lab) -> None:
@@ -220,10 +230,12 @@ def test_a_shortage_is_told_and_ends(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None:
+def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(
+    lab: Lab, one_rank: dict[str, list[float]]
+) -> None:
     """The second host is gone after it."""
     workers = {"min": 1, "max": 2}
-    file = spec(lab, "fewer", resources={"workers": workers}, seconds=0.3, epochs=8)
+    file = spec(lab, "fewer", resources={"workers": workers}, seconds=0.3, epochs=EPOCHS)
     place = lab.cluster_file(lab.folder / "storage")
     trial = lab.folder / "storage" / "fewer" / "trials" / "0000"
     output = lab.folder / "fewer.txt"
@@ -240,10 +252,7 @@ def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(lab: Lab) -> None
     assert "training on 1 lane of 2 workers" in said
     assert "room for 1 of a trial's 2 workers" in said
     assert "training on 1 lane of 1 worker" in said
-    undisturbed = spec(lab, "undisturbed", epochs=8)
-    assert sweep(lab, undisturbed).returncode == 0
-    one = curve.read(lab.folder / "storage" / "undisturbed" / "trials" / "0000")
-    assert curve.read(trial)["train/loss"] == pytest.approx(one["train/loss"], rel=1e-5)
+    assert curve.read(trial)["train/loss"] == pytest.approx(one_rank["train/loss"], rel=1e-5)
 
 
 def test_a_node_of_another_kind(lab: Lab) -> None:
