@@ -144,7 +144,7 @@ def log(sweep: Sweep, *, follow: bool) -> Iterator[str]:
     with _refusals():
         while True:
             # Asked first, so that nothing is missed that is said between the two.
-            over = not follow or _phase_of(sweep, job) is Phase.ENDED
+            over = not follow or _phase(job) is Phase.ENDED
             text = ray.log(job) if job.kind == "ray" else _read(sweep.folder / LOG)
             yield text[told_so_far:]
             told_so_far = len(text)
@@ -162,7 +162,7 @@ def standing(sweep: Sweep) -> tuple[str, str]:
         return status, str(job if remote else holder or "")
     if status == "interrupted" and job is not None:
         try:
-            phase = _phase_of(sweep, job)
+            phase = _phase(job)
         except Refused as refused:
             return status, f"{job}: {refused.got}"
         if phase is not Phase.ENDED:
@@ -192,16 +192,6 @@ def _addresses() -> dict[str, str]:
 
 def _is_over(sweep: Sweep, job: Job) -> bool:
     return lock.holder(sweep.folder) is None and _phase(job) is Phase.ENDED
-
-
-def _phase_of(sweep: Sweep, job: Job) -> Phase:
-    """How far the job of a sweep is. Of a process the lock tells: its number may be another's now,
-    and it was not called started before it held the lock.
-    """
-    if job.kind != "process":
-        return _phase(job)
-    holder = lock.holder(sweep.folder)
-    return Phase.RUNNING if holder and str(holder.pid) == job.id else Phase.ENDED
 
 
 def _phase(job: Job) -> Phase:

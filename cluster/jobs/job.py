@@ -16,6 +16,8 @@ class Job:
     """Of the process, of the submission, or Slurm's number."""
     place: str
     """The host, or the job server's address."""
+    mark: str = ""
+    """What tells a process from a later one of its number; not looked at if empty."""
     via: str = ""
     """Whom ssh must reach on the way to the job server; nobody if empty."""
     token_file: str = ""

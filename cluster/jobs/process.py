@@ -31,7 +31,8 @@ def submit(command: Sequence[str], log: Path) -> Job:
             start_new_session=True,
         )
     _ADOPTED[process.pid] = process
-    return Job(kind="process", id=str(process.pid), place=socket.gethostname())
+    mark = _mark(str(process.pid)) or ""
+    return Job(kind="process", id=str(process.pid), place=socket.gethostname(), mark=mark)
 
 
 def phase(job: Job) -> Phase:
@@ -40,7 +41,8 @@ def phase(job: Job) -> Phase:
         return Phase.RUNNING
     if (ours := _ADOPTED.get(int(job.id))) is not None:
         return Phase.RUNNING if ours.poll() is None else Phase.ENDED
-    return Phase.RUNNING if Path("/proc", job.id).exists() else Phase.ENDED
+    mark = _mark(job.id)
+    return Phase.ENDED if mark is None or job.mark not in ("", mark) else Phase.RUNNING
 
 
 def stop(job: Job) -> None:
@@ -61,3 +63,14 @@ def stop(job: Job) -> None:
             code="sweep/not-yours",
             where="this machine",
         ) from None
+
+
+def _mark(pid: str) -> str | None:
+    """When a process began, in the kernel's ticks; None if there is none, or only its remains."""
+    try:
+        text = Path("/proc", pid, "stat").read_text()
+    except OSError:
+        return None
+    # The name in parentheses may hold spaces; the state is the 3rd field, the start the 22nd.
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]
