@@ -145,7 +145,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         tags = {"state": "FINISHED", "trials": json.dumps(board.counts())}
         if best is not None and best.value is not None:
             figures["best/value"] = best.value
-            figures |= {f"best/{name}": value for name, value in best.metrics.items()}
+            figures |= _best(best.metrics)
             tags["best_trial"] = str(best.number)
             if best.test is not None:
                 figures[f"test/{board.metric}"] = best.test
@@ -256,7 +256,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
     def _close_trial(self, number: int, outcome: Outcome, *, shown: bool = True) -> None:
         self._count(number, outcome)
         key, folder = _key(number), self._folder / trial_folder(number)
-        figures = {f"best/{name}": value for name, value in outcome.metrics.items()}
+        figures = _best(outcome.metrics)
         figures |= {"epochs": outcome.epochs, "seconds": outcome.seconds} | outcome.costs
         if outcome.best_epoch is not None:
             figures["best/epoch"] = outcome.best_epoch
@@ -304,6 +304,15 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 def _ends(prefix: str, interval: Interval) -> dict[str, float]:
     """A mean over fresh seeds with its interval, as metrics."""
     return {f"{prefix}/{end}": getattr(interval, end) for end in ("mean", "low", "high")}
+
+
+def _best(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What tables show of the best epoch: its scores, not what training was doing."""
+    return {
+        f"best/{name}": value
+        for name, value in metrics.items()
+        if curve.shown(name) == f"validation/{name}"
+    }
 
 
 def _legal(name: str) -> str:

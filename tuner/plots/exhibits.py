@@ -189,7 +189,9 @@ def stacked(title: str, pictures: Sequence[Exhibit | None]) -> Markup:
     y, width = 32.0, 0.0
     for picture in drawn:
         size = _size(picture)
-        parts.append(Markup(picture.replace("<svg ", f'<svg y="{y:g}" ', 1)))
+        # As a group: a picture within a picture takes the whole height in some browsers.
+        inner = Markup(picture.partition(">")[2].removesuffix("</svg>"))
+        parts.append(tag("g", inner, transform=f"translate(0,{y:g})"))
         y, width = y + size[1], max(width, size[0])
     return surface(width, y, title, *parts)
 

@@ -46,7 +46,7 @@ def to_markdown(facts: Iterable[Fact]) -> str:
     """The facts as a list, their texts escaped."""
     lines = []
     for fact in facts:
-        told = " – ".join(plain(part) for part in (fact.figure, fact.text) if part)
+        told = "; ".join(plain(part) for part in (fact.figure, fact.text) if part)
         lines.append(f"- **{plain(fact.name)}:** {told}")
     return "\n".join(lines) + "\n"
 

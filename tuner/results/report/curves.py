@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tuner.outcome import State
 from tuner.plots.frame import Frame
-from tuner.plots.markup import Markup, joined, tag, void
+from tuner.plots.markup import Markup, joined, number, tag, void
 from tuner.plots.scale import Linear, of_scores, spanning
 from tuner.results.report.findings import Findings
 
@@ -35,7 +35,9 @@ def section(found: Findings) -> Markup | None:
         for rung in sorted({rung for record in found.records.values() for rung in record.rungs})
     ]
     for baseline in found.board.baselines:
-        marks.append(frame.level(baseline.validation, baseline.name, class_="mark"))
+        # Named with its value: a far one is drawn at the edge.
+        name_and_value = f"{baseline.name} {number(baseline.validation)}"
+        marks.append(frame.level(baseline.validation, name_and_value, class_="mark"))
     for row in found.drawn():
         if row.number not in curves:
             continue
