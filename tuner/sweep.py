@@ -145,7 +145,8 @@ class Sweep:
         with self._met(display):
             refuse_silent_servers(self, offline=offline)
             create(self, display)
-            return Work(self, display).run(offline=offline)
+            with lock.held(self.folder, self.spec.name):
+                return Work(self, display).run(offline=offline)
 
     def prepare(self, display: Display | None = None, *, offline: bool = False) -> None:
         """Checks what can be checked from outside a cluster, and makes the sweep's folder, for
@@ -198,7 +199,7 @@ class Sweep:
                 (self.folder / FINISHED).unlink(missing_ok=True)
                 # The search ranks alone until it is over again.
                 replace(Repeats.read(self.folder), candidates=()).write(self.folder)
-            return Work(self, display).run(offline=offline)
+                return Work(self, display).run(offline=offline)
 
     def leaderboard(self) -> Leaderboard:
         """The trials as they stand, ranked on validation data."""

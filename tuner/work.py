@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import set_environment
-from tuner import lock
 from tuner.context import Context
 from tuner.errors import Interrupted, NoRoom, StudyUnreachable, SweepFailed
 from tuner.files import write_text
@@ -49,17 +48,20 @@ class Work:
         self._display, self._began = display, time.monotonic()
 
     def run(self, *, offline: bool) -> Leaderboard:
-        """Connect, search, score; every way out leaves the folder ready for `resume`."""
-        set_environment(self.sweep.cluster)
-        from tuner.confirm import Confirmation
-        from tuner.final import FinalLanes
-        from tuner.record import Recorder
-        from tuner.tracking.tracker import Tracker
+        """Connect, search, score; every way out leaves the folder ready for `resume`.
 
+        Whoever calls holds the sweep's lock.
+        """
         name = self.spec.name
         message = f"interrupted; `tuner resume {name}` goes on"
         # Ray takes the signals over when it starts, so what stops the search comes after it.
-        with lock.held(self.folder, name), Interruption(message):
+        with Interruption(message):
+            set_environment(self.sweep.cluster)
+            from tuner.confirm import Confirmation
+            from tuner.final import FinalLanes
+            from tuner.record import Recorder
+            from tuner.tracking.tracker import Tracker
+
             uri = None if offline else self.sweep.home.tracking_uri(self.spec.tracking.uri)
             tracker = Tracker(uri, name, self.folder)
             search = self.sweep.study()
