@@ -20,7 +20,7 @@ sweep: $(READY)      ## tune digit classifiers, show the leaderboard, export the
 test: $(READY)       ## the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-test-cluster: $(READY) ## sweeps on hosts in network namespaces, as root
+test-cluster: $(READY) ## sweeps on hosts in network namespaces, Ray Jobs, ssh, Slurm, PostgreSQL; as root
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster -rs tests/cluster
 
 check: $(READY)      ## ruff and mypy

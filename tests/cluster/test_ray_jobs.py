@@ -16,7 +16,10 @@ import yaml
 from command import tuner, write_spec
 from heads import Head, head, job_server_missing
 
-pytestmark = pytest.mark.skipif(bool(job_server_missing()), reason=job_server_missing() or "")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(job_server_missing()), reason=job_server_missing() or ""),
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,10 @@ import yaml
 from command import ENVIRONMENT, tuner, write_spec
 from heads import ROOT
 
-pytestmark = pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or "")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(slurm_node.missing()), reason=slurm_node.missing() or ""),
+]
 
 
 @pytest.fixture(scope="module")

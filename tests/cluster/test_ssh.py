@@ -26,6 +26,7 @@ from cluster.token import make_token
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 pytestmark = [
+    pytest.mark.cluster,
     pytest.mark.skipif(SSHD is None or os.getuid() != 0, reason="needs openssh-server and root"),
     pytest.mark.skipif(bool(job_server_missing()), reason=job_server_missing() or ""),
 ]

@@ -13,7 +13,6 @@ import made
 import pytest
 from command import tuner, write_spec
 
-from cluster.jobs import Job, Phase, process
 from tuner import detached, lock
 from tuner.errors import CommandError, NotStarted
 from tuner.sweep import Sweep

@@ -25,7 +25,10 @@ from heads import free_ports
 from tuner.tracking.reader import runs
 from tuner.tracking.records import Artifact, Metrics, Params, RunStarted, decode
 
-pytestmark = pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing() or "")
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing() or ""),
+]
 NAMES = ("left", "right")
 
 
