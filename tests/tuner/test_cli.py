@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tuner import cli
+from tuner import cli, commands
 
 
 def run(*arguments: str) -> int:
@@ -92,3 +93,10 @@ def test_every_command_has_help() -> None:
         with pytest.raises(SystemExit) as done:
             run(str(command), "--help")
         assert done.value.code == 0
+
+
+def test_every_command_is_a_file_of_its_name() -> None:
+    files = {m.name for m in pkgutil.iter_modules(commands.__path__) if not m.name.startswith("_")}
+    assert files == set(commands.COMMANDS)
+    for name, command in commands.COMMANDS.items():
+        assert command.__name__ == f"tuner.commands.{name}"  # type: ignore[attr-defined]
