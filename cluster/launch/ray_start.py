@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cluster.health import HEAD_ENVIRONMENT
 from cluster.spec import PORT
 
 JOB_SERVER_PORT = 8265
@@ -33,7 +34,9 @@ def head(
         gpus: likewise.
         temporary: Ray's folder of sockets and logs; its own default if None.
     """
-    line = [python, *_RAY, "--head", "--block", f"--node-ip-address={address}", f"--port={port}"]
+    health = [f"{name}={value}" for name, value in HEAD_ENVIRONMENT.items()]
+    line = ["env", *health, python, *_RAY]
+    line += ["--head", "--block", f"--node-ip-address={address}", f"--port={port}"]
     if jobs is None:
         line += ["--include-dashboard=false"]
     else:

@@ -30,7 +30,7 @@ fi
 port=$(python3 -c "import socket; print(socket.create_server(('', 0)).getsockname()[1])")
 scratch=/tmp/tuner-$SLURM_JOB_ID
 
-on "${nodes[0]}" python3 -m ray.scripts.scripts start --head --block --node-ip-address="$address" --port="$port" --include-dashboard=false --num-cpus=16 --num-gpus=2 --object-store-memory=268435456 --disable-usage-stats --temp-dir="$scratch" &
+on "${nodes[0]}" env RAY_health_check_period_ms=2000 RAY_health_check_timeout_ms=4000 RAY_health_check_failure_threshold=4 python3 -m ray.scripts.scripts start --head --block --node-ip-address="$address" --port="$port" --include-dashboard=false --num-cpus=16 --num-gpus=2 --object-store-memory=268435456 --disable-usage-stats --temp-dir="$scratch" &
 head=$!
 until (exec 3<>"/dev/tcp/$address/$port") 2>/dev/null; do
     kill -0 "$head" || exit 1

@@ -10,7 +10,7 @@ cat > "$folder/token" <<'END_OF_TOKEN'
 TOKEN
 END_OF_TOKEN
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$folder/token"
-setsid nohup /opt/tuner/bin/python -m ray.scripts.scripts start --head --block --node-ip-address=10.0.0.1 --port=6379 --dashboard-host=127.0.0.1 --dashboard-port=8265 --object-store-memory=268435456 --disable-usage-stats > "$folder/ray.log" 2>&1 < /dev/null &
+setsid nohup env RAY_health_check_period_ms=2000 RAY_health_check_timeout_ms=4000 RAY_health_check_failure_threshold=4 /opt/tuner/bin/python -m ray.scripts.scripts start --head --block --node-ip-address=10.0.0.1 --port=6379 --dashboard-host=127.0.0.1 --dashboard-port=8265 --object-store-memory=268435456 --disable-usage-stats > "$folder/ray.log" 2>&1 < /dev/null &
 pid=$!
 echo "$pid" > "$folder/pid"
 for _ in $(seq 60); do
