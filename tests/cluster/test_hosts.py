@@ -171,7 +171,7 @@ def test_check_plans_on_the_cluster(lab: Lab) -> None:
 
 
 def test_lanes_on_both_hosts_and_code_that_only_one_has(lab: Lab) -> None:
-    done = sweep(lab, spec(lab, "both", seconds=0.3, search={"trials": 4, "seed": 3}))
+    done = sweep(lab, spec(lab, "both", seconds=1.0, search={"trials": 2, "seed": 3}))
     assert done.returncode == 0, done.stderr
     assert "training on 2 lanes of 1 worker" in done.stderr
     trained = {path.name.partition("-")[0] for path in (lab.folder / "notes").iterdir()}
