@@ -175,7 +175,7 @@ def test_lanes_on_both_hosts_and_code_that_only_one_has(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
     assert "training on 2 lanes of 1 worker" in done.stderr
     trained = {path.name.partition("-")[0] for path in (lab.folder / "notes").iterdir()}
-    assert trained == {host.address for host in lab.hosts[:2]}
+    assert trained >= {host.address for host in lab.hosts[:2]}
 
 
 EPOCHS = 8
