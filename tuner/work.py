@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,6 +107,10 @@ class Work:
                 self._display.message("delivering to MLflow")
                 tracker.start()
                 tracker.flush(FLUSH_SECONDS)
+            except SystemExit:
+                # Ray's own way to take SIGTERM while it starts.
+                recorder.abandon("KILLED")
+                raise Interrupted(message, signal.SIGTERM) from None
             except BaseException as stopped:
                 goes_on = isinstance(stopped, Interrupted | NoRoom | StudyUnreachable)
                 recorder.abandon("KILLED" if goes_on else "FAILED")
