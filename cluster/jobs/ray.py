@@ -24,7 +24,8 @@ from cluster.token import place_of, read_token
 
 STOP_SECONDS = 60
 """Ray itself gives a job three, which is less than a sweep needs to write its checkpoints."""
-_TIMEOUT = 10.0
+_SECONDS, _SUBMIT_SECONDS = 10.0, 60.0
+"""A busy head takes long to start what watches over a job, and answers only then."""
 _PHASES = {"PENDING": Phase.WAITING, "RUNNING": Phase.RUNNING}
 
 
@@ -72,7 +73,7 @@ def submit(
         "submission_id": name,
         "runtime_env": {"env_vars": variables},
     }
-    answer = _ask(server, "POST", "/api/jobs/", body)
+    answer = _ask(server, "POST", "/api/jobs/", body, _SUBMIT_SECONDS)
     return replace(server, id=answer["submission_id"])
 
 
@@ -94,7 +95,11 @@ def stop(job: Job) -> None:
 
 
 def _ask(
-    server: Job, method: str, path: str, body: Mapping[str, Any] | None = None
+    server: Job,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    seconds: float = _SECONDS,
 ) -> dict[str, Any]:
     """One request to a job server, through a tunnel if it is on another host's loopback.
 
@@ -102,13 +107,18 @@ def _ask(
         Refused: no answer, no leave, or no such job.
     """
     if not server.via:
-        return _ask_at(server.place, server, method, path, body)
+        return _ask_at(server.place, server, method, path, body, seconds)
     with tunnel(server.via, int(server.place.rpartition(":")[2])) as near:
-        return _ask_at(near, server, method, path, body)
+        return _ask_at(near, server, method, path, body, seconds)
 
 
 def _ask_at(
-    address: str, server: Job, method: str, path: str, body: Mapping[str, Any] | None
+    address: str,
+    server: Job,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None,
+    seconds: float,
 ) -> dict[str, Any]:
     file = Path(server.token_file) if server.token_file else None
     request = urllib.request.Request(
@@ -121,7 +131,7 @@ def _ask_at(
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
             said: dict[str, Any] = json.loads(answer.read() or b"{}")
             return said
     except urllib.error.HTTPError as error:
