@@ -171,6 +171,11 @@ class Work:
                     verbose=0,
                 ),
             ).fit()
+        except tune.TuneError as failed:
+            # What a callback raised is the context of Tune's own, which tells it as a text.
+            if isinstance(failed.__context__, StudyUnreachable):
+                raise failed.__context__ from None
+            raise
         finally:
             # Tune's own state is disposable: the study and the checkpoints are the truth.
             shutil.rmtree(scratch, ignore_errors=True)
