@@ -171,7 +171,8 @@ def test_check_plans_on_the_cluster(lab: Lab) -> None:
 
 
 def test_lanes_on_both_hosts_and_code_that_only_one_has(lab: Lab) -> None:
-    done = sweep(lab, spec(lab, "both", seconds=1.0, search={"trials": 2, "seed": 3}))
+    two = {"search": {"trials": 2, "seed": 3}, "override": {"optimizer/lr": [0.01, 0.02]}}
+    done = sweep(lab, spec(lab, "both", seconds=1.0, **two))
     assert done.returncode == 0, done.stderr
     assert "training on 2 lanes of 1 worker" in done.stderr
     trained = {path.name.partition("-")[0] for path in (lab.folder / "notes").iterdir()}
