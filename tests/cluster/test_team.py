@@ -209,7 +209,7 @@ def test_a_database_that_goes_stops_the_sweep_until_it_is_back(team: Team) -> No
         assert "Traceback" not in done.stderr and time.monotonic() - begun < 20
         assert not (team.folder / "sweeps" / "later").exists()
         done = tuner("status", cwd=team.folder)
-        assert done.returncode == 0 and done.stdout.count("does not answer") == 3, done.stderr
+        assert done.returncode == 0 and "does not answer" in done.stdout, done.stderr
     finally:
         team.database.start()
     done = tuner("resume", "late", cwd=team.folder)
