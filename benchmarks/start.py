@@ -48,7 +48,7 @@ def note(*step):
 '''
 FLOOR = """
 import sys, time, ray
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 
 @ray.remote(num_cpus=1)
 def first():
