@@ -71,6 +71,23 @@ class LayerNormLSTM(nn.Module):
         return h_BTH, (h_BH.unsqueeze(0), c_BH.unsqueeze(0))
 
 
+def _step(
+    read_BG: Tensor,
+    h_BH: Tensor,
+    c_BH: Tensor,
+    weight_GH: Tensor,
+    scale_G: Tensor,
+    scale_H: Tensor,
+    bias_H: Tensor,
+    hidden_size: int,
+) -> tuple[Tensor, Tensor]:
+    """One step's output and cell state."""
+    kept_BG = F.layer_norm(h_BH @ weight_GH.t(), [4 * hidden_size], scale_G)
+    i_BH, f_BH, g_BH, o_BH = (read_BG + kept_BG).chunk(4, dim=1)
+    c_BH = f_BH.sigmoid() * c_BH + i_BH.sigmoid() * g_BH.tanh()
+    return o_BH.sigmoid() * F.layer_norm(c_BH, [hidden_size], scale_H, bias_H).tanh(), c_BH
+
+
 def _walk(
     read_BTG: Tensor,
     h_BH: Tensor,
@@ -83,10 +100,8 @@ def _walk(
 ) -> tuple[Tensor, Tensor, Tensor]:
     outputs: list[Tensor] = []
     for step in range(read_BTG.shape[1]):
-        kept_BG = F.layer_norm(h_BH @ weight_GH.t(), [4 * hidden_size], scale_G)
-        i_BH, f_BH, g_BH, o_BH = (read_BTG[:, step] + kept_BG).chunk(4, dim=1)
-        c_BH = f_BH.sigmoid() * c_BH + i_BH.sigmoid() * g_BH.tanh()
-        h_BH = o_BH.sigmoid() * F.layer_norm(c_BH, [hidden_size], scale_H, bias_H).tanh()
+        read_BG = read_BTG[:, step]
+        h_BH, c_BH = _step(read_BG, h_BH, c_BH, weight_GH, scale_G, scale_H, bias_H, hidden_size)
         outputs.append(h_BH)
     return torch.stack(outputs, dim=1), h_BH, c_BH
 
@@ -104,10 +119,10 @@ def _walk_held(
 ) -> tuple[Tensor, Tensor, Tensor]:
     outputs: list[Tensor] = []
     for step in range(read_BTG.shape[1]):
-        kept_BG = F.layer_norm(h_BH @ weight_GH.t(), [4 * hidden_size], scale_G)
-        i_BH, f_BH, g_BH, o_BH = (read_BTG[:, step] + kept_BG).chunk(4, dim=1)
-        next_BH = f_BH.sigmoid() * c_BH + i_BH.sigmoid() * g_BH.tanh()
-        output_BH = o_BH.sigmoid() * F.layer_norm(next_BH, [hidden_size], scale_H, bias_H).tanh()
+        read_BG = read_BTG[:, step]
+        output_BH, next_BH = _step(
+            read_BG, h_BH, c_BH, weight_GH, scale_G, scale_H, bias_H, hidden_size
+        )
         outputs.append(output_BH)
         counts_B1 = (lengths_B > step).unsqueeze(1)
         h_BH = torch.where(counts_B1, output_BH, h_BH)
