@@ -12,8 +12,7 @@ from typing import Any
 from ray import tune
 
 from tuner.config import TrialConfig
-from tuner.context import trial_folder
-from tuner.context import trial_key as _key
+from tuner.context import trial_folder, trial_key
 from tuner.data.card import DataCard
 from tuner.outcome import Outcome, State, outcome_from_json
 from tuner.results import curve, report
@@ -27,6 +26,7 @@ from tuner.results.waiting import Waiting
 from tuner.search.study import Search
 from tuner.spec import SweepSpec
 from tuner.tasks import _tables as tables
+from tuner.tracking.dataset import dataset
 from tuner.tracking.records import Status
 from tuner.tracking.tracker import Tracker
 from tuner.training import checkpoint
@@ -114,15 +114,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         )
         self._tracker.artifact(SWEEP, self._folder / "spec.json")
         self._tracker.artifact(SWEEP, self._folder / "data" / "card.json", "data")
-        digest = card.files[0].sha256[:36]
-        self._tracker.dataset(
-            SWEEP,
-            Path(card.files[0].path).name,
-            digest,
-            ", ".join(file.path for file in card.files),
-            schema=json.dumps({"features": list(card.features), "labels": list(card.labels)}),
-            profile=json.dumps({"sequences": card.num_sequences, "steps": card.num_steps}),
-        )
+        self._tracker.dataset(dataset(SWEEP, card))
         self._card = card
         self.settle()
 
@@ -132,7 +124,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             if record.outcome is None or record.number in self._closed:
                 continue
             state = record.outcome.state.value
-            if self._tracker.is_over(_key(record.number), "state", state):
+            if self._tracker.is_over(trial_key(record.number), "state", state):
                 self._count(record.number, record.outcome)
             else:
                 self._open_trial(record.number, record.values)
@@ -159,9 +151,9 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
                 tags["tied"] = ", ".join(str(row.number) for row in board.tied)
         for row in board.rows:
             if row.interval is not None:
-                self._tracker.best(_key(row.number), _ends("seeds", row.interval))
+                self._tracker.best(trial_key(row.number), _ends("seeds", row.interval))
             if row.test is not None:
-                self._tracker.best(_key(row.number), {f"test/{board.metric}": row.test})
+                self._tracker.best(trial_key(row.number), {f"test/{board.metric}": row.test})
         if best is not None:
             self._show(best.number)
         self._tracker.best(SWEEP, {_legal(name): value for name, value in figures.items()})
@@ -175,7 +167,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
     def _show(self, number: int) -> None:
         """Attaches what is to be looked at of the winner, to its own run and to the sweep's."""
-        key, folder = _key(number), self._folder / trial_folder(number)
+        key, folder = trial_key(number), self._folder / trial_folder(number)
         tables.draw(folder)
         title = f"{self._spec.name}, trial {number}"
         norms = curve.draw_norms(folder, curve.read(folder), title)
@@ -215,7 +207,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         if (known := self._running.get(number)) and "best" in result:
             # Before the curve: MLflow's comparisons start with the metric that came first.
             best = {f"best/{self._spec.metric}": result["best"]}
-            self._tracker.best(_key(number), best)
+            self._tracker.best(trial_key(number), best)
             self._running[number] = replace(known, epoch=result["epoch"], best=result["best"])
         for epoch, values in result["curve"]:
             self._point(number, epoch, values)
@@ -234,15 +226,15 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             return
         self._recorded[number] = epoch
         named = {curve.shown(name): value for name, value in values.items()}
-        self._tracker.metrics(_key(number), epoch, named)
+        self._tracker.metrics(trial_key(number), epoch, named)
         curve.append(self._folder / trial_folder(number), epoch, named)
 
     def _open_trial(self, number: int, values: Mapping[str, Any]) -> None:
         config = TrialConfig.from_values(values, self._spec.task)
         kind = {"kind": "default"} if number == 0 else {}
         self._tracker.run(
-            _key(number),
-            f"trial-{number:04d}",
+            trial_key(number),
+            trial_key(number),
             SWEEP,
             config.to_values(),
             {"state": State.RUNNING.value, "trial": str(number), **kind},
@@ -255,7 +247,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
     def _close_trial(self, number: int, outcome: Outcome, *, shown: bool = True) -> None:
         self._count(number, outcome)
-        key, folder = _key(number), self._folder / trial_folder(number)
+        key, folder = trial_key(number), self._folder / trial_folder(number)
         figures = _best(outcome.metrics)
         figures |= {"epochs": outcome.epochs, "seconds": outcome.seconds} | outcome.costs
         if outcome.best_epoch is not None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.connect import set_environment
-from tuner.context import Context
+from tuner.context import Context, trial_key
 from tuner.errors import Interrupted, NoRoom, StudyUnreachable, SweepFailed
 from tuner.files import write_text
 from tuner.home import FINISHED
@@ -212,7 +212,7 @@ class Work:
 
 
 def _trial_name(trial: Any) -> str:
-    return f"trial-{trial.config['number']:04d}-{trial.trial_id}"
+    return f"{trial_key(trial.config['number'])}-{trial.trial_id}"
 
 
 def _why_all_failed(records: Sequence[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,7 @@ import pyarrow.compute as pc
 
 from tuner.context import trial_key
 from tuner.data import columns, reading
-from tuner.data.card import DataCard
 from tuner.data.layout import Layout
-from tuner.data.store import CARD as DATA_CARD
 from tuner.data.table import RawTable
 from tuner.errors import DataError, InputError, Mistake
 from tuner.export.bundle import Bundle
@@ -23,7 +20,7 @@ from tuner.export.integrity import read_plain
 from tuner.predictor import Predictor
 from tuner.refusals import refuse_tracking
 from tuner.tracking import registry
-from tuner.tracking.records import Dataset
+from tuner.tracking.dataset import dataset
 
 if TYPE_CHECKING:
     from tuner.sweep import Sweep
@@ -59,7 +56,7 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
     about = bundle.contents.about
     run = registry.run_id(sweep.folder, uri, trial_key(about.trial))
     predictor = Predictor(bundle)
-    card = DataCard.loads((sweep.folder / "data" / DATA_CARD).read_text(encoding="utf-8"))
+    card = sweep.card()
     example = _example(sweep.spec.root / card.files[0].path, predictor.layout)
     answers = predictor.answer(example)
     takes = _takes(example, predictor.layout)
@@ -71,7 +68,7 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
         tags={"sweep": about.name, "trial": str(about.trial), "task": about.task.name},
         metrics=_metrics(about),
         run_id=run,
-        data=_dataset(card),
+        data=dataset(trial_key(about.trial), card),
         takes=takes,
         gives={name: _kind(values[0]) for name, values in answers.columns.items()},
         example={name: _typed(example, name, kind) for name, kind in takes.items()},
@@ -135,15 +132,3 @@ def _metrics(about: About) -> dict[str, float]:
     found = {f"exported/{score.metric}": score.validation for score in about.scores}
     tested = {f"exported/test {s.metric}": s.test for s in about.scores if s.test is not None}
     return found | tested
-
-
-def _dataset(card: DataCard) -> Dataset:
-    """As the sweep's own run names its data, so that both are one in MLflow."""
-    return Dataset(
-        key="",
-        name=Path(card.files[0].path).name,
-        digest=card.files[0].sha256[:36],
-        source=", ".join(file.path for file in card.files),
-        schema=json.dumps({"features": list(card.features), "labels": list(card.labels)}),
-        profile=json.dumps({"sequences": dict(card.num_sequences), "steps": dict(card.num_steps)}),
-    )

@@ -187,22 +187,11 @@ class Tracker:
             assert key in self._history, f"artifact before run({key!r})"
             self._put(Artifact(key=key, path=str(place), folder=folder))
 
-    def dataset(
-        self, key: str, name: str, digest: str, source: str, *, schema: str = "", profile: str = ""
-    ) -> None:
-        """Name the data that a run trained on; `schema` and `profile` are JSON texts."""
+    def dataset(self, data: Dataset) -> None:
+        """Name the data that a run trained on."""
         with self._lock:
-            assert key in self._history, f"dataset before run({key!r})"
-            self._put(
-                Dataset(
-                    key=key,
-                    name=name,
-                    digest=digest,
-                    source=redact(source),
-                    schema=schema,
-                    profile=profile,
-                )
-            )
+            assert data.key in self._history, f"dataset before run({data.key!r})"
+            self._put(data)
 
     def end(self, key: str, status: Status) -> None:
         """Close a run; one that is closed already keeps its first status."""
