@@ -232,16 +232,27 @@ class Sweep:
     def card(self) -> DataCard:
         """What its prepared data hold."""
         from tuner.data.card import DataCard
+        from tuner.data.store import CARD
 
-        return DataCard.loads((self.folder / "data" / "card.json").read_text(encoding="utf-8"))
+        return DataCard.loads((self.folder / "data" / CARD).read_text(encoding="utf-8"))
+
+    def baselines(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Split → naive baseline → metrics."""
+        found: dict[str, dict[str, dict[str, float]]] = _read(self.folder / BASELINES, {})
+        return found
+
+    def finals(self) -> dict[str, dict[str, float]]:
+        """Trial's number as text → metrics on test data, of trials' own final models."""
+        found: dict[str, dict[str, float]] = _read(self.folder / FINALS, {})
+        return found
 
     def board(self, records: Sequence[TrialRecord]) -> Leaderboard:
         """What a study's records make of its trials."""
         return Leaderboard.of(
             self.spec,
             records,
-            baselines=_read(self.folder / BASELINES, {}),
-            finals=_read(self.folder / FINALS, {}),
+            baselines=self.baselines(),
+            finals=self.finals(),
             repeats=Repeats.read(self.folder),
             built=built(self.spec, records, self.card),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.config import TrialConfig
@@ -51,7 +50,7 @@ def about_of(
                 "longest": card.lengths.maximum,
             }
         ),
-        scores=_scores(sweep.folder, row, sweep.spec.metric, pruned[1] if pruned else None),
+        scores=_scores(sweep, row, pruned[1] if pruned else None),
         data=tuple(
             DataUsed(name=file.path, split=file.split, sha256=file.sha256, bytes=file.num_bytes)
             for file in card.files
@@ -66,7 +65,7 @@ def about_of(
 
 
 def _scores(
-    folder: Path, row: Row, metric: str, pruned: Mapping[str, Mapping[str, float]] | None
+    sweep: Sweep, row: Row, pruned: Mapping[str, Mapping[str, float]] | None
 ) -> tuple[Score, ...]:
     """All metrics as the sweep measured them, the ranking one with its interval over fresh seeds;
     of a network that is another now, its own."""
@@ -75,9 +74,8 @@ def _scores(
     if interval is not None:
         ends = (interval.low, interval.high)
         repeated = {"interval": ends, "seeds": len(interval.values)}
-    naive = _json(folder / "baselines.json").get("validation", {})
-    baseline: dict[str, float] = next(iter(naive.values()), {})
-    test: Mapping[str, float] = _json(folder / "finals.json").get(str(row.number), {})
+    baseline = next(iter(sweep.baselines().get("validation", {}).values()), {})
+    test: Mapping[str, float] = sweep.finals().get(str(row.number), {})
     validation = row.metrics
     if pruned is not None:
         validation, test = pruned.get("validation", {}), pruned.get("test", {})
@@ -87,7 +85,7 @@ def _scores(
             validation=value,
             test=test.get(name),
             baseline=baseline.get(name),
-            **(repeated if name == metric and pruned is None else {}),
+            **(repeated if name == sweep.spec.metric and pruned is None else {}),
         )
         for name, value in validation.items()
         if name in baseline
@@ -143,8 +141,3 @@ def _as_json(data: dict[str, Any]) -> dict[str, Any]:
     """Lists for tuples, as they will be read back."""
     plain: dict[str, Any] = json.loads(json.dumps(data))
     return plain
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
