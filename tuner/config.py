@@ -207,7 +207,9 @@ def refusals_of(invalid: ValidationError, prefix: str, config: type[BaseModel]) 
             )
             continue
         rule = error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
-        if not rule.startswith("must"):
+        if error["type"] == "path_type":
+            rule = "must be a path"
+        elif not rule.startswith("must"):
             rule = f"must be valid ({rule})"
         found.append(
             Refusal(

@@ -85,6 +85,7 @@ def test_sweeps_live_in_the_storage_unless_told_otherwise(
         ("kind: ray\naddress: ray://head:10001\n", ["without `ray://`", "line 2"]),
         ("kind: ray\naddress: head:70000\n", ["`host:port`", "line 2"]),
         ("kind: ray\naddress: a:1\ntoken: x\n", ["line 3", "Did you mean `token_file`?"]),
+        ("kind: ray\naddress: a:1\nstorage: 3\n", ["`storage` must be a path;", "line 3 gave 3"]),
         ("kind: ssh\nhosts: []\n", ["`hosts` must be valid", "at least 1 item", "line 2"]),
         ("kind: ssh\nhosts: [a, -oProxy]\n", ["names or IPv4 addresses", "'-oProxy'"]),
         ("kind: ssh\nhosts: [a, a]\n", ["each host once", "line 2"]),

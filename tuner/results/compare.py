@@ -105,14 +105,14 @@ def _row(board: Leaderboard, number: int) -> Row:
     for row in board.rows:
         if row.number == number:
             return row
-    numbers = ", ".join(str(row.number) for row in sorted(board.rows, key=lambda r: r.number))
+    last = max((row.number for row in board.rows), default=None)
     raise CommandError(
         Mistake(
             code="compare/trial",
             rule="NAME:NUMBER must be a trial of the sweep",
             where=f"the sweep {board.name!r}",
             got=str(number),
-            fix=f"There are: {numbers or 'none'}.",
+            fix="There are none." if last is None else f"There are 0 to {last}.",
         )
     )
 

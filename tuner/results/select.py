@@ -126,14 +126,16 @@ def _number(text: str) -> float | None:
 def _unknown(name: str, flag: str, columns: dict[str, list[Any]]) -> list[Mistake]:
     if name in columns:
         return []
-    close = difflib.get_close_matches(name, columns, n=1)
-    near = f"Did you mean {close[0]!r}? " if close else ""
+    # A table's head is the last step of a parameter's path.
+    ends = [column for column in columns if column.endswith(f"/{name}")]
+    close = ends or difflib.get_close_matches(name, columns, n=1)
+    fix = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(columns)}."
     return [
         Mistake(
             code="command/column",
             rule=f"{flag} must name a column of the leaderboard",
             where="the command line",
             got=repr(name),
-            fix=f"{near}There are: {', '.join(columns)}.",
+            fix=fix,
         )
     ]

@@ -62,6 +62,8 @@ def test_what_is_missing_comes_last(sort: str, top: int | None, expected: list[i
     [
         ({"columns": ["trial", "vlaue"]}, ["'vlaue'", "Did you mean 'value'?", "--columns"]),
         ({"sort": "-scond"}, ["'scond'", "--sort"]),
+        ({"where": ["cell=lstm"]}, ["'cell'", "Did you mean 'model/cell'?"]),
+        ({"columns": ["xyz"]}, ["'xyz'", "There are: trial, rank"]),
         ({"where": ["model/cell~lstm"]}, ["must be COLUMN=VALUE", "'model/cell~lstm'"]),
         ({"where": ["model/cel=lstm"]}, ["Did you mean 'model/cell'?", "--where"]),
         ({"where": ["model/cell<3"]}, ["must compare numbers", "'lstm'"]),
