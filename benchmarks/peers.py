@@ -42,12 +42,15 @@ TIMEOUT_S = 3600
 
 
 def environment() -> dict[str, str]:
-    """What every arm runs in: one thread a process, and a token for its own Ray."""
+    """What every arm runs in: one thread a process, and a Ray of its own with a token, whatever
+    cluster may have left its address on this machine.
+    """
     paths = [str(SCRIPTS.parent), str(SCRIPTS.parent.parent), os.environ.get("PYTHONPATH", "")]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ADDRESS": "local",
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
     }
