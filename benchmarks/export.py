@@ -25,7 +25,8 @@ import numpy as np
 import torch
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+# The root first: `tests/tuner` must not be taken for the package.
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
 
 import made  # noqa: E402
 
