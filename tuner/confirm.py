@@ -26,6 +26,9 @@ early stopping would otherwise wait longer for its winner than for its trials.""
 _RESERVED = 1 / 3
 """At most this share of a sweep's hours is kept free for fresh seeds."""
 
+_SPARE = 1.25
+"""Fresh seeds may stop later than the trials that tell how long they will take."""
+
 _LOOK_SECONDS = 5.0
 """Between two estimates of how long fresh seeds will take."""
 
@@ -50,8 +53,10 @@ def reserve(spec: SweepSpec, records: Sequence[TrialRecord], lanes: int) -> floa
     """Seconds at the end of a sweep's hours that the fresh seeds will want."""
     assert spec.search.hours is not None
     spent = {r.number: r.outcome.seconds for r in records if r.outcome is not None}
-    wanted = spec.search.seeds * sum(spent[number] for number in chosen(spec, records)) / lanes
-    return min(wanted, _RESERVED * 3600 * spec.search.hours)
+    each = [spent[number] for number in chosen(spec, records)] * spec.search.seeds
+    # The last of them begins when a lane is free, and takes as long as it takes alone.
+    wanted = max(sum(each) / lanes, max(each, default=0.0))
+    return min(_SPARE * wanted, _RESERVED * 3600 * spec.search.hours)
 
 
 class SearchClock:
