@@ -120,6 +120,8 @@ def card(**changes: Any) -> DataCard:
         "labels": LABELS,
         "vocabulary": (),
         "unseen": (),
+        "target_vocabulary": (),
+        "target_unseen": (),
         "num_folds": 0,
         "num_sequences": {"train": 40, "validation": 10, "test": 10},
         "num_steps": {"train": 400, "validation": 100, "test": 100},

@@ -180,6 +180,8 @@ def make_task(
         step_seconds=card.step_seconds,
         targets=card.layout.targets,
         roles=card.layout.roles,
+        target_vocabulary=card.target_vocabulary,
+        target_tokens=card.layout.target_tokens if card.layout.target_text else "",
     )
     losses = [config.loss] if hasattr(module, "LossConfig") else []
     made: Task = module.create(module.Config(**task), config.data, facts, *losses)

@@ -84,10 +84,11 @@ class Predictor:
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 
     @property
-    def _known(self) -> tuple[Sequence[str], Sequence[str], int]:
-        """Labels, words and the horizon, as reading asks for them."""
+    def _known(self) -> tuple[Sequence[str], Sequence[str], int, Sequence[str]]:
+        """Labels, words, the horizon and words of targets, as reading asks for them."""
         facts = self.task.facts
-        return facts.labels, facts.vocabulary, getattr(self.task, "horizon", 0)
+        horizon: int = getattr(self.task, "horizon", 0)
+        return facts.labels, facts.vocabulary, horizon, facts.target_vocabulary
 
     def _answer(self, steps: Steps, notes: list[str]) -> Answers:
         task = self.task
@@ -137,6 +138,8 @@ def layout_of(bundle: Bundle) -> Layout:
         _refuse_foreign(bundle, "formats", layout.format)
     if layout.text is not None and layout.tokens != GIVEN:
         _refuse_foreign(bundle, "tokenizers", layout.tokens)
+    if layout.target_text is not None:
+        _refuse_foreign(bundle, "tokenizers", layout.target_tokens)
     return layout
 
 

@@ -1,4 +1,4 @@
-"""What is to be learned of sequences: a class, numbers, a tag for each step, or nothing.
+"""What is to be learned of sequences: a class, numbers, a tag for each step, a text, or nothing.
 
 N steps   S sequences
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuner.data import targets
+from tuner.data.store import TargetTokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +27,16 @@ class Answers:
 
     target_SC: np.ndarray | None = None
     """float32: the numbers that each sequence stands for; None where it stands for none."""
+    text_S: Sequence[str | None] | None = None
+    """The text that each sequence stands for; None where it stands for none."""
+    tokens: TargetTokens | None = None
+    """The same as tokens, once a tokenizer has learned from training rows."""
 
     @property
     def strata_S(self) -> np.ndarray:
         """What splits of sequences are to hold as the whole does: classes, or deciles."""
+        if self.text_S is not None:
+            return np.zeros_like(self.label_S)
         return self.label_S if self.target_SC is None else targets.strata(self.target_SC)
 
     def of(self, kept_S: np.ndarray, kept_N: np.ndarray) -> np.ndarray:

@@ -19,9 +19,11 @@ class TaskData:
 
     kind: Literal["sequence", "series"]
     """Sequences that belong to a split as a whole, or series that are cut by time and forecast."""
-    target: Literal["class", "number", "tags", "none"] = "class"
-    """What each sequence stands for: a class, a number or some, a tag at every step, or nothing.
-    What stands for nothing is read as one stream, which is split by position."""
+    target: Literal["class", "number", "tags", "tokens", "none"] = "class"
+    """What each sequence stands for: a class, a number or some, a tag at every step, a text of its
+    own tokens, or nothing. What stands for nothing is read as one stream, split by position."""
+    target_tokens: str = "word"
+    """The tokenizer of target texts, unless the spec names one."""
     horizon: int = 0
     """Steps to forecast; 0 for sequences."""
     season: int | None = None
@@ -55,6 +57,11 @@ class Statistics:
     """Of the numbers that each training sequence stands for; empty where it stands for none."""
     target_std: tuple[float, ...] = ()
     """Population deviation; 1 for a number that is always the same."""
+    target_token_counts: tuple[int, ...] = ()
+    """How often each token of the target vocabulary stands in training targets; empty where
+    sequences stand for no text."""
+    target_lengths: tuple[int, ...] = ()
+    """How many training targets have 0, 1, 2, … tokens."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -101,6 +108,10 @@ class DataCard:
     """Tokens of the training rows, frequent ones first; empty without text."""
     unseen: tuple[str, ...]
     """Tokens of other rows only, numbered after the vocabulary."""
+    target_vocabulary: tuple[str, ...]
+    """Tokens of the training targets, frequent ones first; empty where no text is a target."""
+    target_unseen: tuple[str, ...]
+    """Other tokens of targets, numbered after that vocabulary."""
     num_folds: int
     """0 without cross-validation."""
     num_sequences: Mapping[str, int]
@@ -146,6 +157,8 @@ class DataCard:
             labels=tuple(data["labels"]),
             vocabulary=tuple(data["vocabulary"]),
             unseen=tuple(data["unseen"]),
+            target_vocabulary=tuple(data["target_vocabulary"]),
+            target_unseen=tuple(data["target_unseen"]),
             num_folds=data["num_folds"],
             num_sequences=dict(data["num_sequences"]),
             num_steps=dict(data["num_steps"]),

@@ -178,14 +178,15 @@ def to_tokens(
     for table in tables:
         if len(absent := absent_rows(table, layout.text)):
             mistakes.append(missing_text(table, layout.text, absent))
-        chunks.append(pa.array(to_strings(table, layout), pa.string()).dictionary_encode())
+        texts = to_strings(table, layout.text, lowercase=layout.lowercase)
+        chunks.append(pa.array(texts, pa.string()).dictionary_encode())
     return pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
 
 
-def to_strings(table: RawTable, layout: Layout) -> list[str]:
-    """The column of texts; an absent one is empty."""
-    texts = table.columns.column(layout.text).cast(pa.string()).to_pylist()
-    return [(text or "").lower() if layout.lowercase else text or "" for text in texts]
+def to_strings(table: RawTable, name: str, *, lowercase: bool) -> list[str]:
+    """A column of texts; an absent one is empty."""
+    texts = table.columns.column(name).cast(pa.string()).to_pylist()
+    return [(text or "").lower() if lowercase else text or "" for text in texts]
 
 
 def missing_text(table: RawTable, name: str, absent: np.ndarray) -> Mistake:

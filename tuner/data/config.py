@@ -149,8 +149,18 @@ class DataConfig(Config):
     """Column that orders the rows of a sequence, numbers or ISO 8601; or several, read as year,
     month, day, hour and minute in this order; by default the file orders them."""
     target: Columns | None = None
-    """Label column of classification and tagging, number columns of regression, or channels to
-    forecast, by default all features."""
+    """Label column of classification and tagging, number columns of regression, the text that a
+    sequence stands for, or channels to forecast, by default all features."""
+    target_tokens: str | None = None
+    """How a target text becomes tokens: `word`, `whitespace`, `character` or `subword`; by default
+    what the task is usually scored in."""
+    target_vocabulary: Annotated[int, Field(ge=2)] | None = None
+    """Most tokens of target texts to know, as `vocabulary`."""
+    target_min_count: Annotated[int, Field(ge=1)] = 1
+    """How often a token must stand in the training targets to be known; the same for all trials,
+    whose losses would not compare otherwise."""
+    target_max_length: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens of a target text; a longer one is an error."""
     text: str | None = None
     """Column of text, which is read instead of features."""
     tokens: str | None = None

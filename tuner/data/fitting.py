@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tuner.data import origins, seasons, statistics, times, vocabulary
+from tuner.data import origins, seasons, statistics, target_texts, times, vocabulary
 from tuner.data.answers import Answers
 from tuner.data.card import Statistics, TaskData
 from tuner.data.config import Clip, DataConfig, Folds, Origins
@@ -19,6 +19,7 @@ from tuner.data.splits import TRAIN, Assigned
 def fitted(
     sequences: Sequences,
     num_words: int,
+    num_target_words: int,
     answers: Answers,
     assigned: Assigned,
     task: TaskData,
@@ -37,6 +38,8 @@ def fitted(
             None if token_N is None else vocabulary.counts(token_N[train_N], num_words),
             None if answers.target_SC is None else answers.target_SC[train_S],
         )
+        if answers.tokens is not None:
+            each = replace(each, **target_texts.fitted(answers.tokens, train_S, num_target_words))
         if sequences.observed_NF is not None:
             absent_F = (sequences.observed_NF[train_N] == 0).sum(axis=0)
             each = replace(each, missing=tuple(absent_F.tolist()))

@@ -26,10 +26,17 @@ class Layout:
     """The column of times, or those that tell one piece by piece; see `dates`."""
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
-    target: Literal["class", "number", "tags", "none"] = "class"
+    target: Literal["class", "number", "tags", "tokens", "none"] = "class"
     """What a sequence stands for; see `TaskData`."""
     targets: tuple[str, ...] = ()
     """Columns with the numbers that a sequence stands for."""
+    target_text: str | None = None
+    """Column of the text that a sequence stands for."""
+    target_tokens: str = "word"
+    """How that text becomes tokens: a tokenizer."""
+    target_tokenizer: str = ""
+    """What that tokenizer learned from training rows, if it learns."""
+    target_max_length: int | None = None
     group: str | None = None
     """Column that names the group of a sequence, which no split tears apart."""
     text: str | None = None

@@ -9,13 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from tuner.data import deriving, filling, future, reading, tags, targets, texts, vocabulary
+from tuner.data import (
+    deriving,
+    filling,
+    future,
+    reading,
+    tags,
+    target_texts,
+    targets,
+    texts,
+    vocabulary,
+)
 from tuner.data import labels as labelling
 from tuner.data.card import TaskData
 from tuner.data.files import join_some
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part
-from tuner.data.store import Ids, Steps
+from tuner.data.store import Ids, Steps, TargetTokens
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
@@ -26,6 +36,7 @@ def read_for_prediction(
     labels: Sequence[str],
     words: Sequence[str] = (),
     horizon: int = 0,
+    target_words: Sequence[str] = (),
     *,
     warnings: list[str],
 ) -> Steps:
@@ -37,6 +48,7 @@ def read_for_prediction(
         labels: the training labels.
         words: the training vocabulary.
         horizon: steps to forecast.
+        target_words: the training vocabulary of target texts.
         warnings: gets what a user should know.
 
     Raises:
@@ -44,7 +56,7 @@ def read_for_prediction(
     """
     mistakes: list[Mistake] = []
     tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
-    return grouped(tables, layout, labels, words, horizon, warnings, mistakes)
+    return grouped(tables, layout, labels, words, horizon, target_words, warnings, mistakes)
 
 
 def grouped(
@@ -53,6 +65,7 @@ def grouped(
     labels: Sequence[str],
     words: Sequence[str],
     horizon: int,
+    target_words: Sequence[str],
     warnings: list[str],
     mistakes: Sequence[Mistake] = (),
 ) -> Steps:
@@ -92,6 +105,11 @@ def grouped(
     target_SC: np.ndarray | None = None
     if layout.targets and all({*layout.targets} <= {*t.columns.column_names} for t in tables):
         target_SC = targets.read(sequences, layout.targets, mistakes, complete=False)
+    target_tokens: TargetTokens | None = None
+    if layout.target_text and all(layout.target_text in t.columns.column_names for t in tables):
+        text_S = target_texts.read(sequences, layout, mistakes, complete=False)
+        cut = target_texts.cut(text_S, replace(layout, target_max_length=None), sequences, mistakes)
+        target_tokens = target_texts.joined(cut, target_words)
     if mistakes:
         raise DataError(mistakes)
     known: dict[str, Any] = {}
@@ -107,6 +125,7 @@ def grouped(
         label_S=label_S,
         tag_N=tag_N,
         target_SC=target_SC,
+        target_tokens=target_tokens,
         **known,
         ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from tuner.data import (
     rules,
     splits,
     tags,
+    target_texts,
     targets,
     texts,
     times,
@@ -36,7 +37,7 @@ from tuner.data.files import changed_files
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part, Sequences
 from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
-from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS
+from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS, TARGETS
 from tuner.errors import DataError, Mistake
 
 __all__ = ["changed_files", "prepare"]
@@ -89,6 +90,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     groups = _groups(sequences, found, mistakes)
     if mistakes:
         raise DataError(mistakes)
+    target_words: tuple[str, ...] = ()
     if task.kind == "sequence":
         if task.target == "none":
             assigned = splits.by_position(sequences, config, mistakes)
@@ -100,6 +102,11 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
             found = texts.learn(sequences, found, assigned, config)
             sequences = texts.read(parts, found, task, mistakes, warnings)
             assigned = assigned.over(sequences)
+        if answers.text_S is not None and not mistakes:
+            found = target_texts.learned(answers.text_S, found, assigned, config)
+            tokens = target_texts.cut(answers.text_S, found, sequences, mistakes)
+            tokens, target_words = target_texts.ordered(tokens, assigned, config, mistakes)
+            answers = replace(answers, tokens=tokens)
         if not mistakes:
             _check(sequences, found, task, answers, groups, assigned, config, mistakes, warnings)
     else:
@@ -116,7 +123,8 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     words: tuple[str, ...] = ()
     if sequences.token_N is not None:
         sequences, words = vocabulary.ordered(sequences, assigned.train_N, config.vocabulary)
-    card = _card(config, task, found, sources, sequences, words, answers, assigned, warnings)
+    both = words, target_words
+    card = _card(config, task, found, sources, sequences, both, answers, assigned, warnings)
     _write(folder, card, sequences, answers, assigned)
     return card
 
@@ -127,6 +135,9 @@ def _answers(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> A
     if layout.targets:
         target_SC = targets.read(sequences, layout.targets, mistakes, complete=True)
         return Answers((), label_S, target_SC=target_SC)
+    if layout.target_text:
+        text_S = target_texts.read(sequences, layout, mistakes, complete=True)
+        return Answers((), label_S, text_S=text_S)
     if layout.label is None:
         return Answers((), label_S)
     if layout.target == "tags":
@@ -210,7 +221,7 @@ def _card(
     layout: Layout,
     sources: Sequence[_Source],
     sequences: Sequences,
-    words: tuple[str, ...],
+    words: tuple[tuple[str, ...], tuple[str, ...]],
     answers: Answers,
     assigned: Assigned,
     warnings: Sequence[str],
@@ -219,13 +230,17 @@ def _card(
     num_sequences, num_steps = _counts(sequences, task, assigned)
     observed = sequences.observed_NF
     num_folds = _num_folds(config)
+    known, target_known = words
+    target_forms = () if answers.tokens is None else answers.tokens.forms
     return DataCard(
         kind=task.kind,
         features=names,
         target_channels=tuple(names.index(c) for c in layout.channels or ()),
         labels=tuple(answers.names),
-        vocabulary=words,
-        unseen=tuple(sequences.forms[len(words) :]),
+        vocabulary=known,
+        unseen=tuple(sequences.forms[len(known) :]),
+        target_vocabulary=target_known,
+        target_unseen=tuple(target_forms[len(target_known) :]),
         num_folds=num_folds,
         num_sequences=num_sequences,
         num_steps=num_steps,
@@ -247,7 +262,9 @@ def _card(
             for source in sources
         ),
         warnings=tuple(warnings),
-        statistics=fitting.fitted(sequences, len(words), answers, assigned, task, config, layout),
+        statistics=fitting.fitted(
+            sequences, len(known), len(target_known), answers, assigned, task, config, layout
+        ),
     )
 
 
@@ -304,6 +321,10 @@ def _write(
         }
         if answers.target_SC is not None:
             columns["target"] = _matrix(answers.target_SC, pa.float32())
+        if answers.tokens is not None:
+            columns["target_offset"] = pa.array(answers.tokens.offset_S, pa.int64())
+            columns["target_length"] = pa.array(answers.tokens.length_S, pa.int32())
+            _save(temporary / TARGETS, {"token": pa.array(answers.tokens.token_M, pa.int32())})
         columns |= {n: pa.array(assigned.bounds[n], pa.int32()) for n in BOUNDS if assigned.bounds}
         _save(temporary / STEPS, steps)
         _save(temporary / SEQUENCES, columns)

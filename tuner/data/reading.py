@@ -74,8 +74,9 @@ def first_layout(
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
-    is_class = is_labelled and task.target != "number"
-    if is_class and names and len(names) > 1:
+    is_text = task.target == "tokens"
+    is_class = is_labelled and not is_text and task.target != "number"
+    if (is_class or is_text) and names and len(names) > 1:
         # Whatever follows would be told of the wrong column.
         raise DataError(
             [
@@ -89,6 +90,7 @@ def first_layout(
                 ),
             ]
         )
+    one = names[0] if names else fixed.get("label")
     grouped = task.kind == "sequence"
     if config.group and not grouped:
         mistakes.append(
@@ -104,9 +106,12 @@ def first_layout(
         format=format,
         id=config.id or fixed.get("id"),
         time=_listed(config.time),
-        label=(names[0] if names else fixed.get("label")) if is_class else None,
+        label=one if is_class else None,
         target=task.target,
         targets=tuple(names or _named(fixed, "target")) if task.target == "number" else (),
+        target_text=one if is_text else None,
+        target_tokens=_target_tokens(config, task, mistakes),
+        target_max_length=config.target_max_length,
         group=config.group if grouped else None,
         text=(config.text or fixed.get("text")) if task.kind == "sequence" else None,
         tokens=_tokens(config, task, mistakes),
@@ -164,6 +169,39 @@ def _tokens(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> str:
     return usual
 
 
+def _target_tokens(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> str:
+    """How target texts become tokens; as by default where a mistake is told."""
+    keys = ("target_tokens", "target_vocabulary", "target_max_length")
+    given = [key for key in keys if getattr(config, key) is not None]
+    given += ["target_min_count"] if config.target_min_count > 1 else []
+    if task.target != "tokens":
+        mistakes += [
+            Mistake(
+                code="data/target-tokens",
+                rule=f"`data/{key}` must come with a task whose targets are texts",
+                where=f"data/{key}",
+                got=repr(getattr(config, key)),
+                fix="Leave it out.",
+            )
+            for key in given
+        ]
+        return task.target_tokens
+    name, known = config.target_tokens or task.target_tokens, registry.names("tokenizers")
+    if name in known:
+        return name
+    close = difflib.get_close_matches(name, known, n=1)
+    mistakes.append(
+        Mistake(
+            code="data/target-tokens",
+            rule="`data/target_tokens` must be a known tokenizer",
+            where="data/target_tokens",
+            got=repr(name),
+            fix=(f"Did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(known)}.",
+        )
+    )
+    return task.target_tokens
+
+
 def _listed(names: str | list[str] | None) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names or ())
 
@@ -214,8 +252,8 @@ def resolved(
         "data/text": [layout.text] if layout.text else [],
         "data/id": [layout.id] if layout.id else [],
         "data/time": list(layout.time),
-        "data/target": [layout.label]
-        if layout.label
+        "data/target": [one]
+        if (one := layout.label or layout.target_text)
         else [*layout.targets, *(layout.channels or ())],
         "data/group": [layout.group] if layout.group else [],
         "data/features": list(layout.features or ()),
@@ -225,7 +263,7 @@ def resolved(
     }
     before = len(mistakes)
     if task.kind == "sequence":
-        target = layout.label or next(iter(layout.targets), None)
+        target = one or next(iter(layout.targets), None)
         needs = {"data/target": target} if task.target != "none" else {}
         needs |= {} if rows_are_texts else {"data/id": layout.id}
         needs |= {"data/text": layout.text} if task.target == "none" else {}
@@ -246,7 +284,7 @@ def resolved(
         for name in needed:
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
-    meaning = {layout.id, *layout.time, layout.label, layout.group, *layout.targets}
+    meaning = {layout.id, *layout.time, one, layout.group, *layout.targets}
     meaning |= {*layout.derived.columns}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
@@ -302,7 +340,7 @@ def _refuse_other_columns(
     layout: Layout, first: RawTable, table: RawTable, mistakes: list[Mistake]
 ) -> None:
     needed = [*layout.columns, *layout.targets]
-    needed += [name for name in (layout.label, layout.group) if name]
+    needed += [name for name in (layout.label, layout.target_text, layout.group) if name]
     absent = [n for n in needed if n not in table.columns.column_names]
     if absent:
         mistakes.append(

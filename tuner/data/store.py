@@ -17,6 +17,8 @@ from tuner.data.card import DataCard
 from tuner.errors import DataError, Mistake
 
 CARD, STEPS, SEQUENCES = "card.json", "steps.arrow", "sequences.arrow"
+TARGETS = "targets.arrow"
+"""Only where sequences stand for texts."""
 BOUNDS = ("train_end", "validation_start", "validation_end", "test_start", "test_end")
 """Row positions inside a series; ends are exclusive, and a start at its end is an empty split."""
 
@@ -43,6 +45,25 @@ class Ids(Sequence[str]):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class TargetTokens:
+    """The text that each sequence stands for, as tokens; M of all texts, one after the other."""
+
+    token_M: np.ndarray
+    """int32: place in `forms`."""
+    offset_S: np.ndarray
+    """int64: first token of each text."""
+    length_S: np.ndarray
+    """int32: tokens of each text, at least 1; 0 where raw input has none."""
+    forms: Sequence[str]
+    """Every token as it is written: those of the target vocabulary in its order, then others."""
+
+    def of(self, row: int) -> list[str]:
+        """The tokens of one text, as they are written."""
+        begin = int(self.offset_S[row])
+        return [self.forms[v] for v in self.token_M[begin : begin + int(self.length_S[row])]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Steps:
     """Sequences of steps, prepared or raw."""
 
@@ -66,6 +87,8 @@ class Steps:
     target_SC: np.ndarray | None = None
     """float32: the numbers that a sequence stands for; NaN without them. None where it stands for
     none."""
+    target_tokens: TargetTokens | None = None
+    """The texts that sequences stand for; None where they stand for none."""
     ahead_S: np.ndarray | None = None
     """Steps at the end of each sequence that only tell what is known ahead; None without any."""
 
@@ -96,6 +119,7 @@ class Store(Steps):
             card = DataCard.loads((folder / CARD).read_text(encoding="utf-8"))
             steps = _map(folder / STEPS)
             sequences = _map(folder / SEQUENCES)
+            targets = _map(folder / TARGETS) if (folder / TARGETS).is_file() else None
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as broken:
             raise _broken(folder, " ".join(str(broken).split())) from None
         columns = {n: sequences.column(n) for n in sequences.schema.names}
@@ -118,6 +142,14 @@ class Store(Steps):
             token_N=each("token"),
             tag_N=each("tag"),
             target_SC=_matrix(columns["target"]) if "target" in columns else None,
+            target_tokens=None
+            if targets is None
+            else TargetTokens(
+                token_M=targets.column("token").to_numpy(zero_copy_only=True),
+                offset_S=arrays["target_offset"],
+                length_S=arrays["target_length"],
+                forms=(*card.target_vocabulary, *card.target_unseen),
+            ),
             forms=(*card.vocabulary, *card.unseen),
             split_S=arrays["split"],
             fold_S=arrays["fold"],

@@ -36,7 +36,12 @@ def learns(layout: Layout) -> bool:
 def learn(sequences: Sequences, layout: Layout, assigned: Assigned, config: DataConfig) -> Layout:
     """The layout with what its tokenizer learned from the training texts."""
     part = registry.get("tokenizers", layout.tokens)
-    texts_R = [text for table in sequences.tables for text in columns.to_strings(table, layout)]
+    assert layout.text is not None
+    texts_R = [
+        text
+        for table in sequences.tables
+        for text in columns.to_strings(table, layout.text, lowercase=layout.lowercase)
+    ]
     train_S = assigned.split_S == TRAIN
     rows = sequences.row_N[sequences.offset_S[train_S]]
     size = config.vocabulary or part.SIZE
@@ -71,7 +76,7 @@ def split(parts: Sequence[Part], layout: Layout, mistakes: list[Mistake]) -> Seq
     for part in parts:
         if len(absent := columns.absent_rows(part.table, layout.text)) and not ends:
             mistakes.append(columns.missing_text(part.table, layout.text, absent))
-        for text in columns.to_strings(part.table, layout):
+        for text in columns.to_strings(part.table, layout.text, lowercase=layout.lowercase):
             found = tokenizer.split(text, layout.tokenizer) + ends
             if not found:
                 # Told below; a token of its own keeps what follows in its place.

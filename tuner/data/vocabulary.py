@@ -22,15 +22,30 @@ def ordered(
         most: how many may be known at the most; None for all.
     """
     assert sequences.token_N is not None
-    forms = np.asarray(sequences.forms, dtype=object)
-    count_V = counts(sequences.token_N[train_N], len(forms))
-    order_V = np.lexsort((forms, -count_V))
-    number_V = np.empty(len(forms), dtype=np.int32)
-    number_V[order_V] = np.arange(len(forms), dtype=np.int32)
-    known = min(int((count_V > 0).sum()), most or len(forms))
-    spelled = tuple(forms[order_V].tolist())
-    renumbered = replace(sequences, token_N=number_V[sequences.token_N], forms=spelled)
-    return renumbered, spelled[:known]
+    token_N, forms, known = by_frequency(sequences.token_N, sequences.forms, train_N, most)
+    return replace(sequences, token_N=token_N, forms=forms), forms[:known]
+
+
+def by_frequency(
+    token_N: np.ndarray,
+    forms: Sequence[str],
+    train_N: np.ndarray,
+    most: int | None,
+    least: int = 1,
+) -> tuple[np.ndarray, tuple[str, ...], int]:
+    """Tokens numbered by how often they train, all forms in that order, and how many are known.
+
+    Args:
+        most: how many may be known at the most; None for all.
+        least: how often a known one must train.
+    """
+    forms_V = np.asarray(forms, dtype=object)
+    count_V = counts(token_N[train_N], len(forms_V))
+    order_V = np.lexsort((forms_V, -count_V))
+    number_V = np.empty(len(forms_V), dtype=np.int32)
+    number_V[order_V] = np.arange(len(forms_V), dtype=np.int32)
+    known = min(int((count_V >= least).sum()), most or len(forms_V))
+    return number_V[token_N], tuple(forms_V[order_V].tolist()), known
 
 
 def counts(token_N: np.ndarray, known: int) -> np.ndarray:
@@ -41,8 +56,15 @@ def counts(token_N: np.ndarray, known: int) -> np.ndarray:
 def joined(sequences: Sequences, words: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Tokens numbered after a known vocabulary, and all forms: the known words, then the others."""
     assert sequences.token_N is not None
+    return after(sequences.token_N, sequences.forms, words)
+
+
+def after(
+    token_N: np.ndarray, forms: Sequence[str], words: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The same of tokens and their forms."""
     numbers = {form: number for number, form in enumerate(words)}
-    others = [form for form in sequences.forms if form not in numbers]
+    others = [form for form in forms if form not in numbers]
     numbers |= {form: number for number, form in enumerate(others, len(words))}
-    number_V = np.array([numbers[form] for form in sequences.forms], dtype=np.int32)
-    return number_V[sequences.token_N], (*words, *others)
+    number_V = np.array([numbers[form] for form in forms], dtype=np.int32)
+    return number_V[token_N], (*words, *others)

@@ -9,7 +9,6 @@ import numpy as np
 
 from tuner.data import columns
 from tuner.data.files import join_some
-from tuner.data.layout import Layout
 from tuner.first_contact import clocks, suspects
 from tuner.first_contact.draft import Draft
 from tuner.first_contact.look import Look
@@ -64,7 +63,7 @@ def _files(look: Look, draft: Draft) -> list[str]:
 
 def _lengths(look: Look, draft: Draft) -> list[str]:
     if draft.text is not None and draft.id is None:
-        texts = columns.to_strings(look.train, Layout(text=draft.text))
+        texts = columns.to_strings(look.train, draft.text, lowercase=False)
         length_S, unit = np.array([len(text.split()) for text in texts]), "words"
     else:
         length_S, unit = np.bincount(look.keys(draft.id)), "steps"

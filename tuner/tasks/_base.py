@@ -87,6 +87,10 @@ class Facts:
     targets: tuple[str, ...] = ()
     """Names of the numbers that a sequence stands for."""
     roles: Roles = Roles()
+    target_vocabulary: tuple[str, ...] = ()
+    """Tokens of the texts that training sequences stand for, frequent ones first."""
+    target_tokens: str = ""
+    """How those texts were cut into tokens; empty where sequences stand for none."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -105,6 +109,8 @@ class Facts:
             step_seconds=data["step_seconds"],
             targets=tuple(data["targets"]),
             roles=Roles.from_json(data["roles"]),
+            target_vocabulary=tuple(data["target_vocabulary"]),
+            target_tokens=data["target_tokens"],
         )
 
 

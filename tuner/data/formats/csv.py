@@ -70,7 +70,7 @@ def read(path: Path, layout: Layout) -> RawTable:
             ),
         )
 
-    meaning = {layout.id, *layout.time, layout.label, layout.text, layout.group}
+    meaning = {layout.id, *layout.time, layout.label, layout.text, layout.target_text, layout.group}
     texts = dict.fromkeys(names, pa.string())
     numbers = {name: pa.string() if name in meaning else pa.float64() for name in names}
     try:

@@ -99,7 +99,7 @@ def _plain(path: Path, schema: pyarrow.Schema, layout: Layout) -> list[str]:
     from tuner.data.files import shown
     from tuner.errors import DataError, Mistake
 
-    named = {layout.id, *layout.time, layout.label, layout.group}
+    named = {layout.id, *layout.time, layout.label, layout.target_text, layout.group}
     named |= {*layout.targets, *(layout.features or ())}
     columns, mistakes = [], []
     for field in schema:
