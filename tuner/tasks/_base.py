@@ -44,6 +44,8 @@ class Batch:
     """y, of the task's own shape, rows first."""
     weights: Any
     """1 where a target counts, 0 where it is missing; of the loss elements' shape, rows first."""
+    target_lengths: Any = None
+    """Steps of each target, int64, where targets are sequences of their own; else None."""
     shift: Any = None
     """What the window's normalisation took away, rows first; None where there is none."""
     scale: Any = None
@@ -68,6 +70,8 @@ class Batch:
         first.inputs[...] = 0
         first.lengths[...] = 0
         first.weights[...] = 0
+        if first.target_lengths is not None:
+            first.target_lengths[...] = 0
         return first
 
 
@@ -123,6 +127,8 @@ class Task(ABC):
 
     TIMED: frozenset[str] = frozenset({"inputs"})
     """Arrays of a batch whose second dimension is time."""
+    TARGET_TIMED: frozenset[str] = frozenset()
+    """Arrays of a batch whose second dimension is that of targets of their own lengths."""
 
     facts: Facts
     num_inputs: int
@@ -191,6 +197,10 @@ class Task(ABC):
         """Input steps of each row, by which rows of like length are batched together; None where
         all rows are as long."""
         return None
+
+    def target_lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
+        """Steps of each row's target; for tasks with arrays that are `TARGET_TIMED` only."""
+        raise NotImplementedError
 
     def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
         """How an epoch over some training rows evens out their classes; None: each comes once."""

@@ -43,12 +43,15 @@ class Batches:
             self._copies = len(whole.inputs) // len(rows)
             self._longest = _Each(whole.lengths.reshape(len(rows), -1).max(axis=1))
             self._count = _Each(whole.weights.reshape(len(rows), -1).sum(axis=1))
+            if task.TARGET_TIMED:
+                self._longest_target = _Each(whole.target_lengths)
             self._whole = whole.to_torch(device)
             # What is the same in every row is not chosen row by row.
+            timed = task.TIMED | task.TARGET_TIMED
             self._same = {
                 name
                 for name, array in vars(whole).items()
-                if array is None or name not in task.TIMED and (array == array.flat[0]).all()
+                if array is None or name not in timed and (array == array.flat[0]).all()
             }
 
     def __len__(self) -> int:
@@ -94,13 +97,16 @@ class Batches:
         if self._copies > 1:
             copies = torch.arange(self._copies, device=self._device)
             index = (index[:, None] * self._copies + copies).flatten()
-        longest = self._longest.max(places)
+        ends = dict.fromkeys(self._task.TIMED, self._longest.max(places))
+        if self._task.TARGET_TIMED:
+            longest = max(self._longest_target.max(places), 1)
+            ends |= dict.fromkeys(self._task.TARGET_TIMED, longest)
         chosen: dict[str, Any] = {}
         for name, tensor in vars(self._whole).items():
             if name in self._same:
                 chosen[name] = None if tensor is None else tensor[: len(index)]
             else:
-                part = tensor[:, :longest] if name in self._task.TIMED else tensor
+                part = tensor[:, : ends[name]] if name in ends else tensor
                 chosen[name] = part.index_select(0, index)
         return Batch(**chosen)
 
@@ -136,8 +142,12 @@ def _resident(
         if array is not None
     }
     longest = first.inputs.shape[1] if lengths_R is None else int(lengths_R.max())
-    for name in task.TIMED:
-        shapes[name][1] = longest
+    ends = dict.fromkeys(task.TIMED, longest)
+    if task.TARGET_TIMED:
+        longest = max(int(task.target_lengths(store, rows).max()), 1)
+        ends |= dict.fromkeys(task.TARGET_TIMED, longest)
+    for name, end in ends.items():
+        shapes[name][1] = end
     size = sum(math.prod(shape) * getattr(first, name).itemsize for name, shape in shapes.items())
     if size > RESIDENT_BYTES:
         return None
@@ -148,7 +158,7 @@ def _resident(
         for name, array_R in whole.items():
             part = getattr(piece, name)
             place_R = array_R[start * copies : start * copies + len(part)]
-            if name in task.TIMED:
+            if name in ends:
                 place_R = place_R[:, : part.shape[1]]
             place_R[...] = part
     return Batch(**whole)
