@@ -117,6 +117,20 @@ def questions_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return path
 
 
+DIGITS = "zero one two three four five six seven eight nine".split()
+
+
+def named_digits_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
+    """Numbers of one to four digits, and their digits in words."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["digits", "name"])
+        for number in rng.choice(10_000, num, replace=False).tolist():
+            writer.writerow([f"no {number}", " ".join(DIGITS[int(d)] for d in str(number))])
+    return path
+
+
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
@@ -136,6 +150,10 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
     elif about.target == "tags":
         tagged_conll(folder / "rows.conll", **sizes)
         data = {"train": "rows.conll", "test": 0.2, "duplicates": "warn"}
+    elif about.target == "tokens":
+        named_digits_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "text": "digits", "tokens": "character", "target": "name"}
+        data |= {"test": 0.2}
     elif about.target == "none":
         stream_txt(folder / "rows.txt", **{"num": 400} | sizes)
         data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}

@@ -260,7 +260,7 @@ def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
     found = [*_patch_fits(parts), *_reads_one_way(parts, task)]
     found += [*_keeps_steps(parts, task), *_scores_tags(parts, task)]
-    return [*found, *_own_model(parts), *_training(parts)]
+    return [*found, *_says(parts, task), *_own_model(parts), *_training(parts)]
 
 
 def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
@@ -308,6 +308,20 @@ def _scores_tags(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refu
             "Leave it out, or take `task: tagging`.",
         )
     ]
+
+
+def _says(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
+    """What belongs to a decoder, and what a decoder belongs to."""
+    decodes = getattr(registry.get("tasks", task["name"]), "DECODES", False)
+    own, sampled = ":" in parts["model"].name, parts["regularization"].scheduled_sampling
+    if decodes and own:
+        rule = f"must be a shipped one where {task['name']} says texts"
+        return [_bound("model/name", rule, repr(parts["model"].name), "Leave it out.")]
+    if sampled and not decodes:
+        rule = "must be 0 where no decoder says texts"
+        path = "regularization/scheduled_sampling"
+        return [_bound(path, rule, f"{sampled} for {task['name']}", "Leave it out.")]
+    return []
 
 
 def _patch_fits(parts: Mapping[str, Any]) -> list[Refusal]:

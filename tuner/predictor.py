@@ -23,6 +23,7 @@ from tuner.errors import BundleError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CONTENTS
 from tuner.export.integrity import altered
+from tuner.export.saying import said
 from tuner.tasks._base import Batch, Facts, Outputs, Task
 
 _ROWS = 512
@@ -102,7 +103,11 @@ class Predictor:
         sums: list[Any] = []
         for piece in _pieces(rows, task.lengths(steps, rows)):
             batch = task.batch(steps, piece)
-            outputs = self._bundle.run(batch.inputs, batch.lengths)
+            outputs: Outputs
+            if task.search is not None:
+                outputs = said(self._bundle, batch, task.search)
+            else:
+                outputs = self._bundle.run(batch.inputs, batch.lengths)
             if scored:
                 sums.append(_sums(task, outputs, batch))
             for name, values in task.decode(steps, piece, outputs, batch).items():
@@ -213,11 +218,8 @@ def _sums(task: Task, outputs: Outputs, batch: Batch) -> Any:
     """The statistics of one batch, whose labels are known."""
     import torch
 
-    if isinstance(outputs, tuple):
-        y, transitions = outputs
-        tensors: Any = torch.from_numpy(y), torch.from_numpy(transitions)
-    else:
-        tensors = torch.from_numpy(outputs)
+    several = isinstance(outputs, tuple)
+    tensors: Any = tuple(map(torch.from_numpy, outputs)) if several else torch.from_numpy(outputs)
     return task.statistics(tensors, batch.to_torch("cpu"))
 
 

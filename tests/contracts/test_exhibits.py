@@ -20,6 +20,7 @@ SHOWN = {
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
     "language_modelling": {"samples"},
     "regression": {"predicted-1", "predicted-2"},
+    "seq2seq": {"errors", "attention-1"},
     "tagging": {"tags", "errors", "self-attention"},
 }
 VALUES: dict[str, dict[str, Any]] = {

@@ -98,10 +98,16 @@ def write_conllu(path: Path) -> None:
     path.write_text("# text = Rain fell\n1-2\tRainfell\t_\t_" + rest + "\n" + text)
 
 
+def write_parallel(path: Path) -> None:
+    path.write_text("".join(f"{' '.join(sentence)}\n" for sentence in SENTENCES))
+    path.with_suffix(".tgt").write_text("".join(f"{' '.join(tags)}\n" for tags in TAGS))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "conll": write_conll,
     "conllu": write_conllu,
     "labelled_text": write_labelled_text,
+    "parallel": write_parallel,
     "text": write_text,
     "csv": write_csv,
     "jsonl": write_jsonl,

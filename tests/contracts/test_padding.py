@@ -19,6 +19,7 @@ from tuner.training.fit import build_module
 SETTINGS = {
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
+    "seq2seq": {"data/characters": 2},
 }
 """What a task's networks have besides."""
 
@@ -55,7 +56,8 @@ def networks(name: str, store: Store, cell: str) -> list[tuple[Task, nn.Module]]
 def run(task: Task, module: nn.Module, batch: Batch) -> Outputs:
     """A stream starts afresh."""
     with torch.no_grad():
-        outputs = module(batch.inputs, batch.lengths)
+        given = [batch.targets] if task.reads_targets else []
+        outputs = module(batch.inputs, batch.lengths, *given)
     if isinstance(outputs, tuple):
         return outputs[0] if task.window else tuple(part.detach() for part in outputs)
     return outputs
@@ -81,6 +83,9 @@ def with_garbage(task: Task, batch: Batch) -> Batch:
 def valid(task: Task, outputs: Outputs, batch: Batch) -> list[Tensor]:
     """What counts of each row's outputs."""
     y = steps_of(outputs)
+    if task.reads_targets:
+        ends = batch.target_lengths.tolist()
+        return [logp_U[:length] for logp_U, length in zip(y, ends, strict=True)]
     if not task.per_step:
         return list(y)
     return [y_TO[:length] for y_TO, length in zip(y, batch.lengths.tolist(), strict=True)]

@@ -18,6 +18,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "classification": [{"data/class_weights": "balanced", "loss/label_smoothing": 0.1}],
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
+    "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],
 }
 """What each task's trials have besides, one of them each."""
 

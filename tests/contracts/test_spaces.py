@@ -14,6 +14,7 @@ TASKS = {
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},
     "regression": {"name": "regression"},
+    "seq2seq": {"name": "seq2seq"},
     "tagging": {"name": "tagging"},
 }
 READY_MADE = [name for name in search_spaces.names() if "/" not in name]

@@ -13,7 +13,7 @@ import torch
 from tuner import registry
 from tuner.config import TrialConfig, ValuesRefused, make_task
 from tuner.data.store import Store
-from tuner.tasks._base import Batch, Task
+from tuner.tasks._base import Batch, Outputs, Task
 
 
 @pytest.fixture(scope="module", params=registry.names("tasks"))
@@ -36,15 +36,25 @@ def task(name: str, store: Store) -> Task:
     return task_of(name, store)
 
 
-def outputs_of(task: Task, num: int, seed: int = 0, steps: int = 64) -> torch.Tensor:
-    """Made outputs of rows; where steps have outputs, of as many as any row may have."""
-    shape = [num, *([steps] if task.per_step else []), task.num_outputs]
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def outputs_of(task: Task, num: int, steps: int = 64) -> torch.Tensor:
+    """Made outputs of rows in training; where steps have outputs, of as many as a row may have."""
+    shape = [num, *([steps] if task.per_step or task.search else []), task.num_outputs]
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def cut(task: Task, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Those of the steps that a batch has."""
+    """Those of the steps that a batch, or its targets, have."""
+    if task.search:
+        return outputs[:, : batch.targets.shape[1]]
     return outputs[:, : batch.inputs.shape[1]] if task.per_step else outputs
+
+
+def scored(task: Task, outputs: torch.Tensor, batch: Batch) -> Outputs:
+    """The same as a model that is scored gives them: of one that says texts, what it says."""
+    outputs = cut(task, outputs, batch)
+    if not task.search:
+        return outputs
+    return -outputs[..., 0].abs(), outputs[..., :4].argmax(dim=1) + 3
 
 
 def num_outputs(task: Task, store: Store, rows: np.ndarray) -> int:
@@ -59,7 +69,7 @@ def test_statistics_add_up_over_any_batches(task: Task, store: Store) -> None:
 
     def sums(begin: int, end: int) -> torch.Tensor:
         batch = task.batch(store, rows[begin:end]).to_torch("cpu")
-        return task.statistics(cut(task, outputs[begin * each : end * each], batch), batch)
+        return task.statistics(scored(task, outputs[begin * each : end * each], batch), batch)
 
     whole = sums(0, len(rows))
     parts = [sums(*part) for part in ((0, 1), (1, 7), (7, len(rows)))]
@@ -97,11 +107,11 @@ def test_metrics_are_those_declared_and_nan_for_what_is_not_finite(
     assert set(declared.values()) <= {"minimize", "maximize"} and declared
     rows = task.rows(store, "validation", None)[:5]
     batch = task.batch(store, rows).to_torch("cpu")
-    outputs = cut(task, outputs_of(task, len(batch.inputs)), batch)
-    found = task.metrics(task.statistics(outputs, batch).tolist())
+    outputs = outputs_of(task, len(batch.inputs))
+    found = task.metrics(task.statistics(scored(task, outputs, batch), batch).tolist())
     assert found.keys() == declared.keys() and all(map(math.isfinite, found.values()))
     outputs[-1, 0] = float("inf")
-    broken = task.metrics(task.statistics(outputs, batch).tolist())
+    broken = task.metrics(task.statistics(scored(task, outputs, batch), batch).tolist())
     assert broken.keys() == declared.keys() and not any(map(math.isfinite, broken.values()))
 
 
@@ -153,8 +163,10 @@ def test_no_input_setting_moves_what_is_scored(name: str, task: Task, store: Sto
 def test_predictions_come_in_columns_of_one_length(task: Task, store: Store) -> None:
     rows = task.prediction_rows(store)[:3]
     batch = task.batch(store, rows)
-    outputs = cut(task, outputs_of(task, len(batch.inputs)), batch).numpy()
-    columns = task.decode(store, rows, outputs, batch)
+    outputs = scored(task, outputs_of(task, len(batch.inputs)), batch)
+    several = isinstance(outputs, tuple)
+    arrays = tuple(part.numpy() for part in outputs) if several else outputs.numpy()
+    columns = task.decode(store, rows, arrays, batch)
     assert columns["id"] and len({len(column) for column in columns.values()}) == 1
 
 

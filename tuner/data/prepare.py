@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from tuner.data.layout import Layout
 from tuner.data.sequences import Part, Sequences
 from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
 from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS, TARGETS
+from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
 __all__ = ["changed_files", "prepare"]
@@ -253,19 +254,34 @@ def _card(
         step_seconds=times.step_seconds(sequences),
         layout=layout,
         files=tuple(
-            DataFile(
-                path=source.spelled,
-                split=SPLITS[source.split],
-                sha256=files.sha256(source.path),
-                num_bytes=source.path.stat().st_size,
-            )
-            for source in sources
+            file
+            for source, table in zip(sources, sequences.tables, strict=True)
+            for file in _files(source, table)
         ),
         warnings=tuple(warnings),
         statistics=fitting.fitted(
             sequences, len(known), len(target_known), answers, assigned, task, config, layout
         ),
     )
+
+
+def _files(source: _Source, table: RawTable) -> Iterator[DataFile]:
+    """A file and those that it names."""
+    split = SPLITS[source.split]
+    yield DataFile(
+        path=source.spelled,
+        split=split,
+        sha256=files.sha256(source.path),
+        num_bytes=source.path.stat().st_size,
+    )
+    folder = Path(source.spelled).parent
+    for file in table.beside:
+        yield DataFile(
+            path=str(folder / file.name),
+            split=split,
+            sha256=file.sha256,
+            num_bytes=file.num_bytes,
+        )
 
 
 def _num_folds(config: DataConfig) -> int:

@@ -16,6 +16,16 @@ from tuner.errors import DataError, Mistake
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A file that another one names, as it was read."""
+
+    name: str
+    """As it is spelled there, relative to the other's folder."""
+    sha256: str
+    num_bytes: int
+
+
+@dataclass(frozen=True)
 class RawTable:
     """Raw columns: texts, numbers, dates; nothing interpreted, nothing repaired."""
 
@@ -25,6 +35,8 @@ class RawTable:
     """One column of each name."""
     place: Callable[[int], str]
     """Row of the table (from 0) to its place in the file, such as "line 7"."""
+    beside: tuple[Beside, ...] = ()
+    """Other files that its rows name, and that were read with it."""
 
     def where(self, row: int) -> str:
         """The place of a row, with its file."""

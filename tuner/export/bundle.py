@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from tuner.errors import BundleError, DataError, Mistake
 from tuner.export.contents import (
     CONTENTS,
+    DECODER,
     FILES,
     GRAPH,
     MANIFEST,
@@ -44,6 +45,8 @@ class Bundle:
     """The one that it runs."""
     _content: bytes
     """Its file."""
+    _decoder: bytes = b""
+    """The graph of a decoder, where there is one."""
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], format: str = "onnx") -> Bundle:
@@ -55,7 +58,7 @@ class Bundle:
         """
         folder = Path(folder)
         manifest = _parse(Manifest, folder / MANIFEST, read_plain(folder, MANIFEST))
-        listed, known = set(manifest.files), {*FILES, *files()}
+        listed, known = set(manifest.files), {*FILES, DECODER, *files()}
         if not set(FILES) <= listed <= known:
             rule = f"the manifest must list {', '.join(FILES)}, and files of formats"
             raise BundleError(altered(folder / MANIFEST, rule, ", ".join(sorted(listed))))
@@ -71,6 +74,12 @@ class Bundle:
         contents = _parse(Contents, folder / CONTENTS, content[CONTENTS])
         about = contents.about
         wrong = check_graph(folder / GRAPH, content[GRAPH], about.signature)
+        if (DECODER in listed) != (about.signature.decoder is not None):
+            rule = f"a bundle must hold {DECODER} where its signature has a decoder, and only there"
+            wrong.append(altered(folder / MANIFEST, rule, ", ".join(sorted(listed))))
+        elif DECODER in listed:
+            path, graph = folder / DECODER, content[DECODER]
+            wrong += check_graph(path, graph, about.signature, decodes=True)
         held = {name: get(name).FILE for name in names() if get(name).FILE in listed}
         if set(held) != set(contents.formats) - {"onnx"}:
             rule = f"the formats in {CONTENTS} must be those that the manifest lists"
@@ -84,7 +93,8 @@ class Bundle:
             raise BundleError(wrong)
         if format != "onnx" and format not in held:
             raise BundleError(_no_format(folder, format, list(held)))
-        return cls(folder, contents, format, content[held.get(format, GRAPH)])
+        graphs = content[held.get(format, GRAPH)], content.get(DECODER, b"")
+        return cls(folder, contents, format, *graphs)
 
     def runner(self, threads: int = 1) -> Runner:
         """A new one, on so many threads; what it takes and gives, the signature says."""
@@ -115,6 +125,39 @@ class Bundle:
         """
         y, *states = self._run(x, lengths_B, states)
         return y, list(states)
+
+    def encode(self, x: np.ndarray, lengths_B: np.ndarray) -> list[np.ndarray]:
+        """What a decoder keeps of some sequences, and the states that it starts from.
+
+        Raises:
+            DataError: as for `run`.
+        """
+        wants = self.contents.about.signature.decoder
+        assert wants is not None, "a bundle that says texts"
+        return self._run(x, lengths_B, [])
+
+    def step(
+        self,
+        ids_N: np.ndarray,
+        lengths_N: np.ndarray,
+        kept: Sequence[np.ndarray],
+        states: Sequence[np.ndarray],
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """logits_NV of the token that follows these, and the states after it.
+
+        Args:
+            ids_N: the last token of each row.
+            lengths_N: steps of each row's sequence.
+            kept: of each row's sequence, by `encode`.
+            states: of each row.
+        """
+        wants = self.contents.about.signature.decoder
+        assert wants is not None, "a bundle that says texts"
+        lengths = [lengths_N.astype(np.int64)] if kept else []
+        given = [ids_N.astype(np.int64), *states, *kept, *lengths]
+        arrays = dict(zip(wants.names()[0], given, strict=True))
+        logits_NV, *rest = self._answered(DECODER, arrays)
+        return logits_NV, rest[: len(states)]
 
     def start(self, num: int) -> list[np.ndarray]:
         """The states of so many streams before their first step."""
@@ -147,17 +190,25 @@ class Bundle:
             raise DataError(_wrong_inputs(rule, f"{x.min()} … {x.max()}"))
         arrays = {"x": x.astype(kind), "lengths": lengths_B.astype(np.int64)}
         arrays |= {f"state_{i}": state for i, state in enumerate(states)}
+        return self._answered(GRAPH, arrays)
+
+    def _answered(self, graph: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+        run = self._decoding if graph == DECODER else self._single_threaded
         try:
-            found: list[np.ndarray] = self._single_threaded(arrays)
+            found: list[np.ndarray] = run(arrays)
         except Exception as error:  # onnxruntime has no exception of its own to catch
             got = str(error).strip().partition("\n")[0]
             rule = "the graph must run on what its signature says"
-            raise BundleError(altered(self.folder / GRAPH, rule, got)) from error
+            raise BundleError(altered(self.folder / graph, rule, got)) from error
         return found
 
     @cached_property
     def _single_threaded(self) -> Runner:
         return self.runner()
+
+    @cached_property
+    def _decoding(self) -> Runner:
+        return run_graph(self._decoder, 1)
 
 
 def _no_format(folder: Path, format: str, held: Sequence[str]) -> Mistake:

@@ -19,20 +19,20 @@ def card(contents: Contents) -> str:
     sections = [
         f"# {plain(about.name)}, trial {about.trial}",
         f"A recurrent network for {plain(about.task.name)}: sequences of {_reads(about)} "
-        f"per step in, {about.signature.outputs} numbers per "
-        f"{'step' if about.signature.per_step else 'sequence'} out.",
+        f"per step in, {_gives(about)} out.",
         "## Scores",
         _scores(about.scores),
         "Measured as the sweep measured every trial. The baseline is the naive model that a "
         "network has to beat, on the same validation data.",
         *_proof(contents),
         "## Use",
-        USE,
+        SAY if about.signature.decoder else USE,
         "The same graph runs in any ONNX runtime: `x` [batch, time, "
         + ("ids] int64" if about.signature.vocabulary else "features] float32")
-        + ", padded on the right with anything valid, and `lengths` [batch] int64 give `y`. What "
-        "turns a raw file into `x`, and `y` into an answer, stands under `preprocessing` in "
-        "bundle.json.",
+        + ", padded on the right with anything valid, and `lengths` [batch] int64 give "
+        + ("what `decoder.onnx` goes on from" if about.signature.decoder else "`y`")
+        + ". What turns a raw file into `x`, and what comes out into an answer, stands under "
+        "`preprocessing` in bundle.json.",
         _more(about),
         "## Limits",
         "\n".join(f"- {plain(limit)}" for limit in about.limits) or "None were handed over.",
@@ -54,6 +54,12 @@ from tuner.export.bundle import Bundle
 y = Bundle.open("this folder").run(x, lengths)
 ```"""
 
+SAY = """```python
+from tuner.predictor import Predictor
+
+answers = Predictor.open("this folder").read([path])
+```"""
+
 STREAM = """```python
 states = bundle.start(num)                  # so many streams, before their first step
 y, states = bundle.carry(x, lengths, states)  # a piece of each, and so on
@@ -66,12 +72,29 @@ def _reads(about: About) -> str:
     return "one token" + (" and its characters" if about.signature.characters else "")
 
 
+def _gives(about: About) -> str:
+    if about.signature.decoder is not None:
+        return f"a text of {about.signature.outputs} kinds of tokens per sequence"
+    return (
+        f"{about.signature.outputs} numbers per "
+        f"{'step' if about.signature.per_step else 'sequence'}"
+    )
+
+
 def _more(about: About) -> str:
     """What else the graph takes and gives."""
     if about.signature.transitions:
         return (
             "`transitions` [tags + 2, tags] score tags that follow one another, the start and the "
             "end last; the best path through both is the answer."
+        )
+    if about.signature.decoder is not None:
+        kept = ", `lengths`" if about.signature.decoder.kept else ""
+        return (
+            "`decoder.onnx` says a text token by token: `ids` [batch], the last token, 2 at the "
+            f"start{kept} and what `model.onnx` gave make `logits` [batch, tokens] of the next "
+            "one, and `next_0` and so on, which are `state_0` and so on of the step after it. "
+            "Token 3 ends a text; 4 is the first of `target_vocabulary`."
         )
     if not about.signature.states:
         return ""

@@ -14,6 +14,8 @@ VERSION: Literal[1] = 1
 
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
+DECODER = "decoder.onnx"
+"""Of models that say texts: the graph that says the next token."""
 CONTENTS = "bundle.json"
 CARD = "card.md"
 MANIFEST = "MANIFEST.json"
@@ -43,6 +45,35 @@ class Score(Config):
     """How many fresh seeds."""
 
 
+class DecoderSignature(Config):
+    """What the graph of a decoder takes and gives beside the one that reads; N rows, T steps.
+
+    `model.onnx` gives `kept_0` [N, T, units] and so on, and `state_0` [L, N, H] and so on. With
+    `ids` [N] int64, the last token of each row, and `lengths` [N] of what was read, `decoder.onnx`
+    makes them into `logits` [N, outputs], `next_0` and so on, and `weights` [N, T], how much each
+    step was looked at. Ids are 0 padding, 1 unknown, 2 the start and 3 the end of a text, then the
+    tokens of `target_vocabulary`. Without attention nothing is kept, and lengths are not taken.
+    """
+
+    kept: tuple[int, ...]
+    """Units of what is kept of each step."""
+    states: tuple[tuple[int, int], ...]
+    """Levels L and units H of each state."""
+
+    def encoded(self) -> list[str]:
+        """The names of what the first graph gives."""
+        kept = [f"kept_{i}" for i in range(len(self.kept))]
+        return kept + [f"state_{i}" for i in range(len(self.states))]
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """The names of what the second graph takes and gives."""
+        lengths, weights = (["lengths"], ["weights"]) if self.kept else ([], [])
+        encoded, num = self.encoded(), len(self.kept)
+        after = [f"next_{i}" for i in range(len(self.states))]
+        takes = ["ids", *encoded[num:], *encoded[:num], *lengths]
+        return takes, ["logits", *after, *weights]
+
+
 class Signature(Config):
     """What the graph takes and gives; B sequences, T steps.
 
@@ -70,6 +101,8 @@ class Signature(Config):
     ragged: bool = False
     """Whether a row's piece may be shorter than others, or empty with a length of 0: its states
     are those after its own last step. Otherwise what goes on must not be padded."""
+    decoder: DecoderSignature | None = None
+    """Of a model that says texts of `outputs` ids, in a graph beside the one that reads."""
 
 
 class DataUsed(Config):

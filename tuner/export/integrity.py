@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tuner.errors import BundleError, Mistake
-from tuner.export.contents import GRAPH, MANIFEST, WEIGHTS, Weight
+from tuner.export.contents import DECODER, GRAPH, MANIFEST, WEIGHTS, Weight
 from tuner.export.protobuf import Malformed, Message, external, shaped
 from tuner.part import Config
 
 if TYPE_CHECKING:
-    from tuner.export.contents import Signature
+    from tuner.export.contents import DecoderSignature, Signature
 
-MAX_BYTES = {MANIFEST: 1 << 16, GRAPH: 1 << 31, WEIGHTS: 1 << 33}
+MAX_BYTES = {MANIFEST: 1 << 16, GRAPH: 1 << 31, DECODER: 1 << 31, WEIGHTS: 1 << 33}
 """Caps on what is read into memory; protobuf itself ends at 2 GiB."""
 MAX_TEXT_BYTES = 1 << 26
 MAX_HEADER_BYTES = 1 << 20
@@ -157,8 +157,12 @@ def read_weights(path: Path, content: bytes) -> dict[str, Weight]:
     }
 
 
-def check_graph(path: Path, content: bytes, signature: Signature) -> list[Mistake]:
+def check_graph(
+    path: Path, content: bytes, signature: Signature, *, decodes: bool = False
+) -> list[Mistake]:
     """What is wrong with a graph: external data, broken structure, other inputs or outputs.
+
+    `decodes` is said of the one that says the next token of a text.
 
     Whether its operators go together is the runtime's to find out.
     """
@@ -174,7 +178,7 @@ def check_graph(path: Path, content: bytes, signature: Signature) -> list[Mistak
     if outside:
         rule = "the graph must hold all its weights itself"
         return [altered(path, rule, f"external data at {', '.join(outside)}")]
-    takes, gives = expected_of(signature)
+    takes, gives = (expected_of_decoder if decodes else expected_of)(signature)
     if found != [*takes, *gives]:
         rule = f"the graph must map {', '.join(takes)} to {', '.join(gives)}"
         return [altered(path, rule, ", ".join(found) or "no inputs")]
@@ -183,8 +187,10 @@ def check_graph(path: Path, content: bytes, signature: Signature) -> list[Mistak
 
 def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
     """Names and shapes of a graph's inputs and outputs."""
-    outputs = signature.outputs
+    outputs, decoder = signature.outputs, signature.decoder
     takes = [f"x[_, _, {signature.inputs}]", "lengths[_]"]
+    if decoder is not None:
+        return takes, _encoded(decoder)
     gives = [f"y[_, _, {outputs}]" if signature.per_step else f"y[_, {outputs}]"]
     if signature.transitions:
         gives.append(f"transitions[{outputs + 2}, {outputs}]")
@@ -192,3 +198,19 @@ def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
         takes.append(f"state_{number}[{levels}, _, {units}]")
         gives.append(f"next_{number}[{levels}, _, {units}]")
     return takes, gives
+
+
+def expected_of_decoder(signature: Signature) -> tuple[list[str], list[str]]:
+    """The same of the graph that says the next token."""
+    decoder = signature.decoder
+    assert decoder is not None
+    lengths, weights = (["lengths[_]"], ["weights[_, _]"]) if decoder.kept else ([], [])
+    after = [f"next_{i}[{levels}, _, {h}]" for i, (levels, h) in enumerate(decoder.states)]
+    gives = [f"logits[_, {signature.outputs}]", *after, *weights]
+    encoded, num = _encoded(decoder), len(decoder.kept)
+    return ["ids[_]", *encoded[num:], *encoded[:num], *lengths], gives
+
+
+def _encoded(decoder: DecoderSignature) -> list[str]:
+    kept = [f"kept_{i}[_, _, {units}]" for i, units in enumerate(decoder.kept)]
+    return [*kept, *(f"state_{i}[{n}, _, {h}]" for i, (n, h) in enumerate(decoder.states))]

@@ -12,6 +12,7 @@ from torch import nn
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import CommandError, ExportMismatch, Mistake
+from tuner.export import decoder
 from tuner.export.about import about_of
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Exported, Proof, Pruning, Signature
@@ -22,6 +23,7 @@ from tuner.export.streaming import graphed, refusals, streaming
 from tuner.export.told import told
 from tuner.export.wanted import Wanted
 from tuner.export.write import refuse_foreign, write
+from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.network import Network
 from tuner.models.shape import Shape
 from tuner.results.leaderboard import Leaderboard, Row
@@ -197,6 +199,8 @@ def _refused(code: str, rule: str, board: Leaderboard, got: str, fix: str) -> Co
 
 def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
     """What the network's graph will take and give, as a real batch shows."""
+    if isinstance(module, EncoderDecoder):
+        return decoder.signature_of(module, x, shape)
     with torch.no_grad():
         outputs = module(x[:1], torch.ones(1, dtype=torch.int64))
     rest = outputs[1] if isinstance(outputs, tuple) else []

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -52,6 +53,47 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
     )
     numbers = range(len(states))
     moves = {0: "batch", 1: "time"}
+    inputs = ["x", "lengths", *(f"state_{i}" for i in numbers)]
+    decoder = signature.decoder
+    outputs = ["y"] if decoder is None else decoder.encoded()
+    outputs += ["transitions"] if signature.transitions else []
+    outputs += [f"next_{i}" for i in numbers]
+    axes = {"x": moves, "lengths": {0: "batch"}}
+    axes |= {name: {1: "batch"} for name in (*inputs, *outputs) if name[:5] in ("state", "next_")}
+    axes |= {name: moves for name in outputs if name.startswith("kept_")}
+    if decoder is None:
+        axes["y"] = moves if signature.per_step else {0: "batch"}
+    told = export(module, example, path, inputs, outputs, axes)
+    sizes = {
+        f"next_{i}": {0: levels, 2: units} for i, (levels, units) in enumerate(signature.states)
+    }
+    if decoder is not None:
+        sizes |= {f"kept_{i}": {2: units} for i, units in enumerate(decoder.kept)}
+        of_state = enumerate(decoder.states)
+        sizes |= {f"state_{i}": {0: levels, 2: units} for i, (levels, units) in of_state}
+    tell_sizes(path, sizes)
+    return told
+
+
+def export(
+    module: nn.Module,
+    example: tuple[Any, ...],
+    path: Path,
+    inputs: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+) -> list[str]:
+    """Traces a module, in evaluation mode, with names for all that it takes and gives.
+
+    Args:
+        axes: dimensions of any size, by what they are of.
+
+    Returns:
+        As `to_onnx` does.
+
+    Raises:
+        InputError: `export/unsupported`, an operation that ONNX does not have.
+    """
     try:
         with _warnings() as told:
             torch.onnx.export(
@@ -60,18 +102,9 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
                 path,
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=["x", "lengths", *(f"state_{i}" for i in numbers)],
-                output_names=[
-                    "y",
-                    *(["transitions"] if signature.transitions else []),
-                    *(f"next_{i}" for i in numbers),
-                ],
-                dynamic_axes={
-                    "x": moves,
-                    "lengths": {0: "batch"},
-                    "y": moves if signature.per_step else {0: "batch"},
-                    **{f"{name}_{i}": {1: "batch"} for i in numbers for name in ("state", "next")},
-                },
+                input_names=inputs,
+                output_names=outputs,
+                dynamic_axes=axes,
             )
     except OnnxExporterError as error:
         named = re.search(r"operator '([^']+)'|namespace (\S+)\.", str(error))
@@ -85,19 +118,22 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
                 fix="Write the model without this operation.",
             )
         ) from error
-    _tell_sizes(path, signature)
     return [_line(warning) for warning in told if issubclass(warning.category, TracerWarning)]
 
 
-def _tell_sizes(path: Path, signature: Signature) -> None:
-    """Writes down the sizes of the states that come out, where the tracer could not follow them."""
-    if not signature.states:
+def tell_sizes(path: Path, sizes: dict[str, dict[int, int]]) -> None:
+    """Writes down sizes of what comes out, where the tracer could not follow them.
+
+    Args:
+        sizes: by dimension, of each output.
+    """
+    if not sizes:
         return
     model = onnx.load(str(path))
     outputs = {value.name: value.type.tensor_type.shape for value in model.graph.output}
-    for number, (levels, units) in enumerate(signature.states):
-        level, _, unit = outputs[f"next_{number}"].dim
-        level.dim_value, unit.dim_value = levels, units
+    for name, known in sizes.items():
+        for place, size in known.items():
+            outputs[name].dim[place].dim_value = size
     onnx.save(model, str(path))
 
 

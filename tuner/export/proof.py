@@ -16,6 +16,7 @@ from tuner.data.store import Store
 from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
+from tuner.export.saying import said
 from tuner.tasks._base import Batch, Split, Task
 
 TOLERANCE = 1e-5
@@ -92,6 +93,10 @@ class _Sums:
         outputs: Any = tensors if len(tensors) > 1 else tensors[0]
         sums = self._task.statistics(outputs, batch.to_torch("cpu"))
         self._total = sums if self._total is None else self._total + sums
+        if self._task.reads_targets:
+            # What is said is compared by what is scored of it.
+            counted_BU = batch.weights > 0
+            found, expected = (found[0][counted_BU],), (expected[0][counted_BU],)
         valid_BT = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
         for place, (one, other) in enumerate(zip(found, expected, strict=True)):
             if place == 0 and self._task.per_step:
@@ -130,14 +135,17 @@ def _answers(
     all_rows = task.rows(store, split, None)
     for start in range(0, len(all_rows), ROWS):
         batch = task.batch(store, all_rows[start : start + ROWS])
+        given = [batch.inputs, batch.lengths, *([batch.targets] if task.reads_targets else [])]
         with torch.no_grad():
-            outputs = network(torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+            outputs = network(*map(torch.from_numpy, given))
         expected = outputs if isinstance(outputs, tuple) else (outputs,)
-        found = {name: _said(bundle, batch) for name, bundle in bundles.items()}
+        found = {name: _said(bundle, task, batch) for name, bundle in bundles.items()}
         yield batch, tuple(part.detach().numpy() for part in expected), found
 
 
-def _said(bundle: Bundle, batch: Batch) -> Arrays:
+def _said(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
+    if task.search is not None:
+        return said(bundle, batch, task.search)
     if bundle.contents.about.signature.ragged:
         return (in_pieces(bundle, batch.inputs, batch.lengths, PIECE),)
     outputs = bundle.run(batch.inputs, batch.lengths)

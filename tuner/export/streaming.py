@@ -9,6 +9,8 @@ from torch import nn
 
 from tuner.errors import Mistake
 from tuner.export.contents import Signature
+from tuner.export.decoder import Encoding
+from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.network import Network
 from tuner.models.streaming import Stream, looks_ahead
 
@@ -53,7 +55,11 @@ def streaming(network: Network, signature: Signature) -> Signature:
 
 
 def graphed(module: nn.Module, signature: Signature) -> nn.Module:
-    """The module that a signature's graph is traced from: the network, or its stream."""
+    """The module that a signature's graph is traced from: the network, its stream, or the part of
+    it that reads for a decoder."""
+    if signature.decoder is not None:
+        assert isinstance(module, EncoderDecoder)
+        return Encoding(module).eval()
     if not signature.ragged:
         return module
     assert isinstance(module, Network)

@@ -78,13 +78,28 @@ def verify(
             raise _mismatch(what, x, f"the error {said!r}", suspects) from error
         if signature.per_step:
             found, expected = _valid(found, lengths_B), _valid(expected, lengths_B)
-        pairs = zip(found, expected, strict=True)
-        difference = max(_difference(graph, network) for graph, network in pairs)
-        # Not `>`: a NaN is a mismatch too.
-        if not difference <= TOLERANCE:
-            raise _mismatch(what, x, f"a difference of {difference:g}", suspects)
-        worst = max(worst, difference)
+        worst = max(worst, differs(what, x, found, expected, suspects))
     return worst
+
+
+def differs(
+    what: str,
+    x: Tensor,
+    found: Sequence[np.ndarray],
+    expected: Sequence[np.ndarray],
+    suspects: Sequence[str] = (),
+) -> float:
+    """The largest difference between what an export gave of a batch and what the network did.
+
+    Raises:
+        ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
+    """
+    pairs = zip(found, expected, strict=True)
+    difference = max(_difference(graph, network) for graph, network in pairs)
+    # Not `>`: a NaN is a mismatch too.
+    if not difference <= TOLERANCE:
+        raise _mismatch(what, x, f"a difference of {difference:g}", suspects)
+    return difference
 
 
 def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ from tuner.export.card import card
 from tuner.export.contents import (
     CARD,
     CONTENTS,
+    DECODER,
     FILES,
     GRAPH,
     MANIFEST,
@@ -89,8 +90,10 @@ def write(
         made.mkdir()
         contents = _fill(made, module, about, batches, formats)
         if prove is not None:
+            decodes = about.signature.decoder is not None
+            decoder = read_plain(made, DECODER) if decodes else b""
             opened = {
-                name: Bundle(made, contents, name, read_plain(made, exported.file))
+                name: Bundle(made, contents, name, read_plain(made, exported.file), decoder)
                 for name, exported in contents.formats.items()
             }
             contents = contents.model_copy(update={"formats": dict(prove(opened))})
@@ -108,7 +111,7 @@ def refuse_foreign(target: Path) -> None:
     """Raises CommandError, `export/exists`, where something lies that is no bundle."""
     if not os.path.lexists(target):
         return
-    ours = {*FILES, *files(), MANIFEST}
+    ours = {*FILES, DECODER, *files(), MANIFEST}
     if target.is_symlink() or not target.is_dir():
         found = "something that is no folder"
     elif foreign := sorted(path.name for path in target.iterdir() if path.name not in ours):
@@ -132,19 +135,27 @@ def _fill(
     """Writes the weights, the graph and all other formats, each compared with the network."""
     from safetensors.torch import save_model
 
+    from tuner.export.decoder import verify_decoder, write_decoder
     from tuner.export.onnx import least_steps, to_onnx
     from tuner.export.streaming import graphed
     from tuner.export.verify import untraced_batches, verify
+    from tuner.models.encoder_decoder import EncoderDecoder
 
-    module = copy.deepcopy(module).cpu().float().eval()
-    save_model(module, str(made / WEIGHTS))
-    module = graphed(module, about.signature)
+    network = copy.deepcopy(module).cpu().float().eval()
+    save_model(network, str(made / WEIGHTS))
+    module = graphed(network, about.signature)
     if refused := [m for name in formats for m in get(name).refusals(module, about.signature)]:
         raise InputError(refused)
     suspects = to_onnx(module, about.signature, made / GRAPH)
     compared = [*untraced_batches(about.signature, least_steps(module)), *batches]
     graph = run_graph((made / GRAPH).read_bytes(), 1)
     difference = verify(module, about.signature, graph, compared, suspects)
+    if about.signature.decoder is not None:
+        assert isinstance(network, EncoderDecoder)
+        write_decoder(network, about.signature, made / DECODER)
+        run = run_graph(read_plain(made, DECODER), 1)
+        worst = verify_decoder(network, about.signature, run, compared)
+        difference = max(difference, worst)
     trained = Trained(module=module, signature=about.signature, graph=made / GRAPH)
     return Contents(
         about=about,
@@ -184,13 +195,18 @@ def _seal(made: Path, contents: Contents) -> None:
     (made / CARD).write_text(card(contents), encoding="utf-8")
     sealed = {
         name: Sealed(sha256=sha256(content), bytes=len(content))
-        for name in {*FILES, *(exported.file for exported in contents.formats.values())}
+        for name in {*_fixed(contents), *(e.file for e in contents.formats.values())}
         for content in [read_plain(made, name)]
     }
     manifest = Manifest(files=dict(sorted(sealed.items())))
     (made / MANIFEST).write_text(to_json(manifest), encoding="utf-8")
     for path in (*made.iterdir(), made):
         _to_disk(path)
+
+
+def _fixed(contents: Contents) -> list[str]:
+    """The files that a bundle holds whatever its formats."""
+    return [*FILES, *([DECODER] if contents.about.signature.decoder else [])]
 
 
 def _to_disk(path: Path) -> None:

@@ -43,6 +43,9 @@ class Shape:
     crf: bool = False
     """(x, lengths_B) → (y_BTO, transitions): scores from tag to tag, rows 0 to O-1, from the start,
     row O, and to the end, row O+1; (O+2, O)."""
+    decodes: bool = False
+    """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder says, or scores and
+    texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
 
     def __post_init__(self) -> None:
         if self.outputs < 1 or max(self.inputs, self.vocabulary) < 1:
@@ -53,6 +56,8 @@ class Shape:
             raise ValueError(f"characters belong to tokens, which need a vocabulary; got {self}")
         if self.crf and (self.carries or not self.per_step):
             raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
+        if self.decodes and (self.carries or self.per_step):
+            raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,8 @@ class Dropouts:
     """Of hidden-to-hidden weights (Merity et al., 2018)."""
     locked: bool = False
     """Inputs, layers and outputs have one mask for all steps of a sequence."""
+    scheduled_sampling: float = 0.0
+    """Share of a decoder's tokens, at the end of training, that it reads from itself."""
 
     @property
     def between_layers(self) -> float:

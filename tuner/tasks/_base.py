@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from tuner.beam import Search
 from tuner.data.card import Statistics
 from tuner.data.roles import Roles
 from tuner.models.shape import Shape
@@ -141,6 +142,8 @@ class Task(ABC):
     """Ids of characters that it reads of each token; 0 where it reads none."""
     per_step: bool = False
     """Whether each step has an output, or each sequence one."""
+    search: Search | None = None
+    """How the model's answers are looked for, where they are texts that it says token by token."""
     window: int = 0
     """Steps that a batch of a stream advances, where each row of a batch goes on with what that
     row of the batch before ended with, and the model hands its state on; 0 for rows that stand by
@@ -166,6 +169,12 @@ class Task(ABC):
         """The model, which reads and gives what `shape` says, made of these networks."""
         (network,) = networks
         return network
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether the model is given a batch's targets as well: what it says next follows from what
+        was to be said before, and it scores them itself."""
+        return self.search is not None
 
     def words(self) -> Sequence[str]:
         """The tokens that the model knows, from its first known id on; none where it reads

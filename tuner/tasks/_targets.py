@@ -54,6 +54,12 @@ class TargetReader:
 
     def cut(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """target_BU, int64, padded with 0 on the right, and its lengths_B; 0 without one."""
+        ids_BU, lengths_B = self.written(steps, rows)
+        return np.where(ids_BU < self.vocabulary, ids_BU, UNKNOWN), lengths_B
+
+    def written(self, steps: Steps, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same, but tokens that are unknown keep numbers of their own, from `vocabulary` on:
+        `spelled` knows them until targets of another preparation are cut."""
         targets = steps.target_tokens
         if targets is None:
             return np.zeros((len(rows), 1), dtype=np.int64), np.zeros(len(rows), dtype=np.int64)
@@ -68,11 +74,13 @@ class TargetReader:
 
     def spelled(self, ids: Iterable[int]) -> list[str]:
         """Ids as tokens; padding and the decoder's own are left out."""
-        return [
-            self._words[i - self.first] if i >= self.first else UNKNOWN_WORD
-            for i in map(int, ids)
-            if i >= self.first or i == UNKNOWN
-        ]
+        return [self._word(i) for i in map(int, ids) if i >= self.first or i == UNKNOWN]
+
+    def _word(self, number: int) -> str:
+        if number >= self.vocabulary:
+            assert self._last is not None, "a token of targets that nobody cut"
+            return self._last[0][number - self.vocabulary]
+        return UNKNOWN_WORD if number == UNKNOWN else self._words[number - self.first]
 
     def joined(self, tokens: Sequence[str]) -> str:
         """Tokens as one text."""
@@ -82,7 +90,7 @@ class TargetReader:
     def _ids(self, forms: Sequence[str]) -> np.ndarray:
         """id_V of each form, made once for the forms of one preparation."""
         if self._last is None or self._last[0] is not forms:
-            id_V = np.full(len(forms), UNKNOWN, dtype=np.int64)
+            id_V = self.vocabulary + np.arange(len(forms), dtype=np.int64)
             id_V[self._known] = np.arange(len(self._known)) + self.first
             self._last = forms, id_V
         return self._last[1]

@@ -40,19 +40,18 @@ def costs(fit: Fit, *, latency: bool) -> dict[str, float]:
 
 def _median_seconds(fit: Fit) -> float:
     batch = _one_row(fit)
-    arguments = [batch.inputs, batch.lengths, *([None] if fit.task.window else [])]
     training = fit.module.training
     fit.module.eval()
     seconds: list[float] = []
     try:
         with torch.no_grad():
             for _ in range(_WARM_UP):
-                fit.module(*arguments)
+                fit.run(fit.module, batch, None)
             begin = time.perf_counter()
             while len(seconds) < _RUNS:
                 _finish(fit.ranks.device)
                 start = time.perf_counter()
-                fit.module(*arguments)
+                fit.run(fit.module, batch, None)
                 _finish(fit.ranks.device)
                 seconds.append(time.perf_counter() - start)
                 if len(seconds) >= 5 and time.perf_counter() - begin > _SECONDS:

@@ -21,6 +21,7 @@ from tuner.config import TrialConfig
 from tuner.data.store import Store
 from tuner.errors import Diverged
 from tuner.models.build import build
+from tuner.models.decoder import Decoder
 from tuner.models.encoder import truncate
 from tuner.tasks._base import Batch, Outputs, Split, Task
 from tuner.training.activations import Activations
@@ -69,6 +70,7 @@ class Fit:
             truncate(self.module, config.training.bptt)
         self.module.to(ranks.device)
         self.model: nn.Module = self.module
+        self._decoders = [m for m in self.module.modules() if isinstance(m, Decoder)]
         if ranks.size > 1:
             # Buffers are made equal on all ranks by construction; sending them would cost a step.
             self.model = DistributedDataParallel(self.module, forward_sync_buffers=False)
@@ -128,6 +130,8 @@ class Fit:
         for step, places in enumerate(steps):
             progress = (number - 1 + step / self.num_steps) / self.config.training.epochs
             self._set_rate(progress, values)
+            for decoder in self._decoders:
+                decoder.progress = progress
             loss, elements = self.step(places)
             losses.append(loss)
             count += elements
@@ -209,7 +213,8 @@ class Fit:
     def run(self, model: nn.Module, batch: Batch, state: State | None) -> tuple[Outputs, State]:
         """The outputs of a batch; of a stream, which goes on from a state, the state after it."""
         if not self.task.window:
-            return model(batch.inputs, batch.lengths), []
+            given = [batch.targets] if self.task.reads_targets else []
+            return model(batch.inputs, batch.lengths, *given), []
         outputs, after = model(batch.inputs, batch.lengths, state)
         return outputs, after
 

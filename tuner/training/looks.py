@@ -14,12 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from tuner.models.attention import SelfAttention
+from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.plots.exhibits import Exhibit, Heat
 from tuner.tasks import _exhibits
 from tuner.tasks._base import Batch, Run
+from tuner.tasks._said import SaidTask
 
 if TYPE_CHECKING:
     from tuner.training.fit import Fit
+
+_TEXTS = 3
+"""Texts that are said whose looks back are drawn."""
 
 _ROWS, _STEPS = 8, 60
 """Sequences, and their first steps, whose attention is drawn."""
@@ -30,8 +35,41 @@ def exhibits(fit: Fit, rows: np.ndarray) -> dict[str, Exhibit]:
     fit.module.eval()
     run = _run(fit)
     found = fit.task.exhibits(fit.store, rows, run)
+    if isinstance(fit.module, EncoderDecoder):
+        return found | _looks_back(fit, fit.module, _exhibits.spread(rows, _TEXTS), run)
     if not fit.task.window and len(rows):
         found |= _attention(fit, _exhibits.spread(rows, _ROWS), run)
+    return found
+
+
+def _looks_back(
+    fit: Fit, network: EncoderDecoder, rows: np.ndarray, run: Run
+) -> dict[str, Exhibit]:
+    """Which steps a decoder looked at in saying each token of some texts."""
+    assert isinstance(fit.task, SaidTask)
+    batch = fit.task.batch(fit.store, rows)
+    (_, said_BL), _ = run(batch, None)
+    given = batch.to_torch(fit.ranks.device)
+    said = torch.from_numpy(said_BL.astype(np.int64)).to(fit.ranks.device)
+    with torch.no_grad():
+        weight_BLT = network.weights(given.inputs, given.lengths, said)
+    found: dict[str, Exhibit] = {}
+    for b, row in enumerate(rows if weight_BLT is not None else ()):
+        words = [word for i in said_BL[b] for word in fit.task.said.spelled([i])][:_STEPS]
+        if not words:
+            continue
+        assert weight_BLT is not None
+        num_steps = min(int(batch.lengths[b]), _STEPS)
+        names = fit.task.step_names(fit.store, int(row)) or [str(t + 1) for t in range(num_steps)]
+        looks = weight_BLT[b, : len(words), :num_steps].cpu().numpy()
+        found[f"attention-{b + 1}"] = Heat(
+            about="How much each token that was said (a row) looks at each step (a column).",
+            columns=tuple(names[:num_steps]),
+            rows=tuple(
+                (word, tuple(_shares(look_T, num_steps)))
+                for word, look_T in zip(words, looks, strict=True)
+            ),
+        )
     return found
 
 

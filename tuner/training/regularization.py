@@ -32,6 +32,9 @@ class RegularizationConfig(Config):
     locked: bool = False
     """One mask for all steps of a sequence, of inputs, between layers and before a head that reads
     every step (Gal and Ghahramani, 2016)."""
+    scheduled_sampling: float = Field(default=0.0, ge=0, le=1)
+    """Share of tokens that a decoder reads from itself rather than from the target: it grows evenly
+    over all steps of the trial, from none to this (Bengio et al., 2015)."""
     l1: float = Field(default=0.0, ge=0)
     """Times the sum of absolute weights, added to the training loss."""
     l2: float = Field(default=0.0, ge=0)

@@ -117,6 +117,9 @@ def test_ids_are_padded_and_spelled_again(tmp_path: Path) -> None:
     assert reader.spelled(ids_BU[1]) == ["four", "two"]
     assert reader.spelled([0, 2, 3, *ids_BU[2]]) == ["nine", UNKNOWN_WORD]
     assert reader.joined(["four", "two"]) == "four two"
+    written_BU, _ = reader.written(store, np.array([42, 60]))
+    assert written_BU[0].tolist() == ids_BU[1].tolist() and written_BU[1, 1] >= reader.vocabulary
+    assert reader.spelled(written_BU[1]) == ["nine", "seldom"]
     assert reader.longest == 2
 
 

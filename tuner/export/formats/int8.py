@@ -31,8 +31,18 @@ KEPT = {"GRU": "a GRU", "RNN": "an RNN", "Loop": "a layer-normalised LSTM"}
 
 
 def refusals(module: nn.Module, signature: Signature) -> list[Mistake]:
-    """None: what cannot be quantised stays as it is, and is told."""
-    return []
+    """None but of a decoder: what cannot be quantised stays as it is, and is told."""
+    if signature.decoder is None:
+        return []
+    return [
+        Mistake(
+            code="export/unsupported",
+            rule="`--format int8` must be given a network of one graph",
+            where=f"the forward pass of {type(module).__name__}",
+            got="one that reads and one that says texts",
+            fix="Leave the format out.",
+        )
+    ]
 
 
 def write(path: Path, trained: Trained) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
+from tuner.models import decoder_size
 from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class RecurrentConfig(ArchitectureConfig):
     """The weights of the output are the tokens' vectors (Press and Wolf, 2017)."""
     crf: bool = False
     """Scores tags that follow one another (Lafferty et al., 2001), where each step has one."""
+    attention: decoder_size.Looking = "additive"
+    """How a decoder looks back at the steps, where texts are said: as Bahdanau et al. (2015), or by
+    a matrix or a plain product as Luong et al. (2015), which train faster. Its cells, layers and
+    units are as many as the encoder's, and `pooling` says what it starts from."""
 
     parameters: int | None = Field(default=None, ge=1)
     """Of the whole network: solves `hidden_size`, which is then left out, within 2 %."""
@@ -107,7 +112,9 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
 
     from tuner.models.attention import SelfAttention
     from tuner.models.convolution import Convolution
+    from tuner.models.decoder import Decoder
     from tuner.models.encoder import Encoder
+    from tuner.models.encoder_decoder import EncoderDecoder
     from tuner.models.head import TiedHead
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
@@ -135,6 +142,13 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     pooling = None
     if not shape.per_step:
         pooling = registry.get("poolings", config.pooling).build(*over_time)
+    if shape.decodes:
+        assert pooling is not None
+        sizes = {"read": config.joined_size, "pooled": _pooled_size(config, shape)}
+        decoder = Decoder(config, dropouts, vocabulary=shape.outputs, **sizes)
+        return EncoderDecoder(
+            inputs, convolution, encoder, attention, pooling, decoder, dropouts=dropouts
+        )
     head: nn.Linear | TiedHead
     if _is_tied(config, shape):
         head = TiedHead(config.joined_size, config.embedding, shape.outputs)
@@ -223,6 +237,10 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
         total += registry.get("poolings", config.pooling).num_parameters(*over_time)
     if _with_transitions(config, shape).crf:
         total += (shape.outputs + 2) * shape.outputs
+    if shape.decodes:
+        return total + decoder_size.num_parameters(
+            config, shape.outputs, _pooled_size(config, shape)
+        )
     return total + _head(config, shape)
 
 
@@ -256,7 +274,7 @@ def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
 
 
 def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:
-    return config.tied and shape.vocabulary > 0
+    return config.tied and shape.vocabulary > 0 and not shape.decodes
 
 
 def _with_transitions(config: RecurrentConfig, shape: Shape) -> Shape:

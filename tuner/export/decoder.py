@@ -1,0 +1,128 @@
+"""An encoder-decoder as two graphs: one that reads a sequence, one that says the next token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tuner.export.contents import DecoderSignature, Signature
+from tuner.export.formats._base import Runner
+from tuner.export.onnx import TRACED, export, tell_sizes
+from tuner.export.verify import Batch, differs
+from tuner.models.encoder_decoder import EncoderDecoder
+from tuner.models.shape import Shape
+from tuner.models.steps import Steps
+
+
+class Encoding(nn.Module):
+    """(x, lengths_B) → what the decoder keeps of each step, and the states that it starts from."""
+
+    def __init__(self, network: EncoderDecoder) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, lengths_B: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The first of them apart, as any network gives its outputs."""
+        encoded = self.network.encode(x, lengths_B)
+        first, *rest = [*encoded.kept, *encoded.state]
+        return first, rest
+
+
+class Saying(nn.Module):
+    """(ids_N, states, kept, lengths_N) → logits_NV, the states after them and, with attention,
+    weight_NT; without it neither what is kept nor lengths are given."""
+
+    def __init__(self, network: EncoderDecoder) -> None:
+        super().__init__()
+        self.decoder = network.decoder
+
+    def forward(
+        self,
+        ids_N: Tensor,
+        states: list[Tensor],
+        kept: Sequence[Tensor] = (),
+        lengths_N: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Says one token more."""
+        seen_NT = ids_N.unsqueeze(1) >= 0
+        if lengths_N is not None:
+            seen_NT = Steps(kept[0], lengths_N).pooled_BT
+        logits_NV, after, weight_NT = self.decoder.step(ids_N, list(kept), seen_NT, states)
+        return (logits_NV, *after, *([] if weight_NT is None else [weight_NT]))
+
+
+def signature_of(network: EncoderDecoder, x: Tensor, shape: Shape) -> Signature:
+    """What the two graphs will take and give, as a real batch shows."""
+    with torch.no_grad():
+        encoded = network.encode(x[:1], torch.ones(1, dtype=torch.int64))
+    return Signature(
+        inputs=x.shape[2],
+        outputs=shape.outputs,
+        vocabulary=shape.vocabulary,
+        characters=shape.characters,
+        decoder=DecoderSignature(
+            kept=tuple(part.shape[2] for part in encoded.kept),
+            states=tuple((part.shape[0], part.shape[2]) for part in encoded.state),
+        ),
+    )
+
+
+def write_decoder(network: EncoderDecoder, signature: Signature, path: Path) -> list[str]:
+    """Writes the graph that says tokens; gives lines that may freeze a size, as `to_onnx` does."""
+    wants = signature.decoder
+    assert wants is not None
+    num, num_steps = TRACED
+    kept = [torch.zeros(num, num_steps, units) for units in wants.kept]
+    states = [torch.zeros(levels, num, units) for levels, units in wants.states]
+    lengths_N = torch.arange(num_steps, num_steps - num, -1)
+    example = (torch.zeros(num, dtype=torch.int64), states, *([kept, lengths_N] if kept else []))
+    inputs, outputs = wants.names()
+    steps = {0: "batch", 1: "time"}
+    moves = {name: {1: "batch"} for name in (*inputs, *outputs) if name[:5] in ("state", "next_")}
+    moves |= {name: steps for name in (*inputs, *outputs) if name[:4] in ("kept", "weig")}
+    flat = ("ids", "lengths", "logits")
+    moves |= {name: {0: "batch"} for name in (*inputs, *outputs) if name in flat}
+    told = export(Saying(network).eval(), example, path, inputs, outputs, moves)
+    sizes = {f"next_{i}": {0: levels, 2: units} for i, (levels, units) in enumerate(wants.states)}
+    tell_sizes(path, sizes | {"logits": {1: signature.outputs}})
+    return told
+
+
+def verify_decoder(
+    network: EncoderDecoder,
+    signature: Signature,
+    run: Runner,
+    batches: Iterable[Batch],
+) -> float:
+    """The largest difference between the graph that says tokens and the network, relative above 1,
+    over some tokens of each batch.
+
+    Raises:
+        ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
+    """
+    generator = torch.Generator().manual_seed(2)
+    saying, worst = Saying(network).eval(), 0.0
+    assert signature.decoder is not None
+    inputs, _ = signature.decoder.names()
+    for x, lengths_B in batches:
+        with torch.no_grad():
+            encoded = network.encode(x, lengths_B)
+            states = encoded.state
+            for _ in range(3):
+                ids_B = torch.randint(signature.outputs, (len(x),), generator=generator)
+                given = [encoded.kept, lengths_B] if encoded.kept else []
+                expected = saying(ids_B, states, *given)
+                tensors = [ids_B, *states, *encoded.kept, lengths_B]
+                arrays = dict(zip(inputs, _arrays(tensors), strict=False))
+                found = run(arrays)
+                worst = max(worst, differs("a decoder's graph", x, found, _arrays(expected)))
+                states = list(expected[1 : 1 + len(states)])
+    return worst
+
+
+def _arrays(tensors: Iterable[Tensor]) -> list[np.ndarray]:
+    return [tensor.numpy() for tensor in tensors]

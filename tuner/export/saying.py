@@ -1,0 +1,96 @@
+"""What a bundle with a decoder says: its two graphs, called as the network is; needs no torch.
+
+B sequences   N rows of a search   U tokens of the longest target   L of the longest text   V ids
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuner.beam import Search, search
+from tuner.data.ids import END, START, UNKNOWN
+
+if TYPE_CHECKING:
+    from tuner.export.bundle import Bundle
+    from tuner.tasks._base import Batch
+
+
+_ROWS = 512
+"""Most rows of a search at once."""
+
+
+def said(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndarray]:
+    """logp_BU of the targets, and the ids that are said, said_BL, padded with 0.
+
+    Raises:
+        DataError: `bundle/inputs`, arrays of another shape, or lengths outside 1 … T.
+    """
+    num, most = len(batch.lengths), max(_ROWS // how.width, 1)
+    scores, texts = [], []
+    for start in range(0, num, most):
+        rows = slice(start, start + most)
+        lengths_B = batch.lengths[rows]
+        encoded = bundle.encode(batch.inputs[rows], lengths_B)
+        texts += search(_Steps(bundle, encoded, lengths_B), len(lengths_B), how)
+        scores.append(_scores(_Steps(bundle, encoded, lengths_B), batch.targets[rows]))
+    said_BL = np.zeros((num, max([1, *map(len, texts)])), dtype=np.int64)
+    for row_L, ids in zip(said_BL, texts, strict=True):
+        row_L[: len(ids)] = ids
+    return np.concatenate(scores) if scores else np.zeros(batch.targets.shape), said_BL
+
+
+def _scores(steps: _Steps, targets_BU: np.ndarray) -> np.ndarray:
+    rows_B = np.arange(len(targets_BU))
+    found, ids_B = np.zeros(targets_BU.shape, dtype=np.float32), np.full(len(rows_B), START)
+    for u, target_B in enumerate(targets_BU.T):
+        logp_BV = steps.after(ids_B, rows_B)
+        ids_B = np.where(target_B < logp_BV.shape[1], target_B, UNKNOWN)
+        found[:, u] = logp_BV[rows_B, ids_B]
+    return found
+
+
+@dataclass
+class _Steps:
+    """The decoder's graph as a search calls it."""
+
+    bundle: Bundle
+    encoded: list[np.ndarray]
+    lengths_N: np.ndarray
+    _states: list[np.ndarray] = field(init=False)
+    _kept: list[np.ndarray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        wants = self.bundle.contents.about.signature.decoder
+        assert wants is not None
+        self._kept = self.encoded[: len(wants.kept)]
+        self._states = self.encoded[len(wants.kept) :]
+
+    def __call__(
+        self, ids_N: np.ndarray, parents_N: np.ndarray, most: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        logp_NV = self.after(ids_N, parents_N)
+        # Neither padding nor the unknown token nor the start is ever said.
+        logp_NV[:, :END] = -np.inf
+        most = min(most, logp_NV.shape[1])
+        some_NC = np.argpartition(-logp_NV, most - 1, axis=1)[:, :most]
+        score_NC = np.take_along_axis(logp_NV, some_NC, axis=1)
+        order_NC = np.argsort(-score_NC, axis=1, kind="stable")
+        return (
+            np.take_along_axis(score_NC, order_NC, axis=1),
+            np.take_along_axis(some_NC, order_NC, axis=1),
+        )
+
+    def after(self, ids_N: np.ndarray, parents_N: np.ndarray) -> np.ndarray:
+        """logp_NV of what comes next."""
+        if not np.array_equal(parents_N, np.arange(len(self.lengths_N))):
+            self._kept = [part[parents_N] for part in self._kept]
+            self._states = [part[:, parents_N] for part in self._states]
+            self.lengths_N = self.lengths_N[parents_N]
+        logits_NV, self._states = self.bundle.step(ids_N, self.lengths_N, self._kept, self._states)
+        top_N1 = logits_NV.max(axis=1, keepdims=True)
+        rest_N1 = np.log(np.exp(logits_NV - top_N1).sum(axis=1, keepdims=True))
+        logp_NV: np.ndarray = logits_NV - top_N1 - rest_N1
+        return logp_NV

@@ -1,0 +1,56 @@
+"""How large a decoder is, without torch, which the driver of a sweep does without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from tuner import registry
+
+if TYPE_CHECKING:
+    from tuner.models.architectures.recurrent import RecurrentConfig
+
+Looking = Literal["additive", "general", "dot", "none"]
+"""Bahdanau, Cho and Bengio (2015); Luong, Pham and Manning (2015), section 3.1."""
+
+
+def value_size(kind: Looking, read: int, width: int) -> int:
+    """Units of what attention finds; 0 without one.
+
+    Args:
+        read: units of a step of the encoder.
+        width: units of the decoder.
+    """
+    return {"additive": read, "general": read, "dot": width, "none": 0}[kind]
+
+
+def num_parameters(config: RecurrentConfig, outputs: int, pooled: int) -> int:
+    """What `Decoder` allocates.
+
+    Args:
+        outputs: ids of its tokens.
+        pooled: units of what its states start from.
+    """
+    width, units, read = config.hidden_size, config.embedding, config.joined_size
+    cell, found = registry.get("cells", config.cell), value_size(config.attention, read, width)
+    total = outputs * units + _attention(config.attention, read, width)
+    first = units + (found if config.attention == "additive" else 0)
+    for inputs in [first, *[width] * (config.layers - 1)]:
+        total += cell.num_parameters(inputs, width)
+    total += 2 * config.layers * width if config.norm == "layer" else 0
+    total += (pooled + 1) * config.layers * len(cell.STATE) * width
+    total += (width + found + 1) * width
+    if not config.tied:
+        return total + (width + 1) * outputs
+    return total + outputs + (width * units if width != units else 0)
+
+
+def _attention(kind: Looking, read: int, width: int) -> int:
+    match kind:
+        case "additive":
+            return read * width + (width + 1) * width + width
+        case "general":
+            return read * width
+        case "dot":
+            return read * width if read != width else 0
+        case "none":
+            return 0
