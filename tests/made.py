@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuner import registry
+from tuner.data import png
 from tuner.data.config import DataConfig
 from tuner.data.prepare import prepare
 from tuner.training.job import Job
@@ -131,6 +132,27 @@ def named_digits_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return path
 
 
+def pictures_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
+    """A manifest of squares on a dark ground, and what they are; the PNG files lie beside it."""
+    rng = np.random.default_rng(seed)
+    (path.parent / "png").mkdir(exist_ok=True)
+    colours = {"red": (255, 40, 40), "green": (40, 255, 40), "blue": (40, 40, 255)}
+    rows = []
+    for i in range(num):
+        pixels_HWC = rng.integers(0, 30, (12, 16, 3)).astype(np.uint8)
+        said = []
+        for place, column in (("left", 1), ("right", 9)):
+            if place == "right" and i % 3 == 0:
+                continue
+            colour = str(rng.choice(list(colours)))
+            pixels_HWC[3:9, column : column + 6] = colours[colour]
+            said.append(f"{colour} {place}")
+        file = path.parent / "png" / f"{i:03d}.png"
+        file.write_bytes(png.encode(pixels_HWC))
+        rows.append({"picture": str(file), "caption": " and ".join(said)})
+    return write_rows(path, rows)
+
+
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
@@ -150,6 +172,10 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
     elif about.target == "tags":
         tagged_conll(folder / "rows.conll", **sizes)
         data = {"train": "rows.conll", "test": 0.2, "duplicates": "warn"}
+    elif name == "captioning":
+        pictures_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "picture": {"height": 8, "width": 12}, "target": "caption"}
+        data |= {"test": 0.2, "duplicates": "warn"}
     elif about.target == "tokens":
         named_digits_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "text": "digits", "tokens": "character", "target": "name"}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuner import registry
+from tuner.data import pictures
 from tuner.data.files import join_some
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.predicting import grouped, read_for_prediction
@@ -81,6 +82,9 @@ class Predictor:
         Raises:
             DataError: every mistake that can be found in it.
         """
+        if self.layout.picture is not None:
+            # A table lies nowhere: its pictures are named from here.
+            table = pictures.pixels(table, Path("table"), self.layout)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 
@@ -167,9 +171,11 @@ def task_of(bundle: Bundle) -> Task:
             Facts.from_json(facts),
         )
     wants, shape = about.signature, task.shape
-    asks = (shape.outputs, shape.per_step, shape.vocabulary, shape.characters)
+    asks = (shape.outputs, shape.per_step, shape.vocabulary, shape.characters, shape.decodes)
     reads = shape.vocabulary or shape.inputs == wants.inputs
-    if not reads or asks != (wants.outputs, wants.per_step, wants.vocabulary, wants.characters):
+    decodes, rows = wants.decoder is not None, shape.picture[0] if shape.picture else 0
+    gives = (wants.outputs, wants.per_step, wants.vocabulary, wants.characters, decodes)
+    if not reads or asks != gives or rows != wants.fixed:
         rule = "the task must read and give what the graph does"
         raise BundleError(altered(bundle.folder / CONTENTS, rule, f"{shape} beside {wants}"))
     return task

@@ -16,6 +16,7 @@ from tuner.tasks import _tables as tables
 from tuner.training.rank import Rank
 
 SHOWN = {
+    "captioning": {"errors", "attention-1"},
     "classification": {"confusion", "attention"},
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
     "language_modelling": {"samples"},

@@ -10,6 +10,7 @@ from tuner import registry
 from tuner.config import TrialConfig, all_paths
 
 TASKS = {
+    "captioning": {"name": "captioning"},
     "classification": {"name": "classification"},
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},

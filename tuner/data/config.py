@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from tuner.data.picture import Picture
 from tuner.part import Config
 
 PIECES = ("year", "month", "day", "hour", "minute")
@@ -161,6 +162,8 @@ class DataConfig(Config):
     whose losses would not compare otherwise."""
     target_max_length: Annotated[int, Field(ge=1)] | None = None
     """Most tokens of a target text; a longer one is an error."""
+    picture: Picture | None = None
+    """Pictures, which rows name and whose pixels are read instead of features."""
     text: str | None = None
     """Column of text, which is read instead of features."""
     tokens: str | None = None

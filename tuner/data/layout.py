@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tuner.data.derived import Derived
+from tuner.data.picture import Picture
 from tuner.data.roles import Roles
 
 GIVEN = "given"
@@ -50,6 +51,8 @@ class Layout:
     """Input columns in order; None means every numeric column without another meaning."""
     channels: tuple[str, ...] | None = None
     """Features to forecast; None means all of them."""
+    picture: Picture | None = None
+    """How the pictures that rows name become rows of pixels; None where rows hold the values."""
     missing: Missing = "error"
     sort: bool = False
     max_length: int | None = None
@@ -76,11 +79,19 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card or a bundle."""
-        return asdict(self)
+        return {**asdict(self), "picture": self.picture and self.picture.model_dump()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
         keys = ("time", "features", "channels", "targets")
         lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
-        return cls(**{**data, **lists, "derived": Derived.from_json(data["derived"])})
+        picture = data["picture"]
+        return cls(
+            **{
+                **data,
+                **lists,
+                "derived": Derived.from_json(data["derived"]),
+                "picture": None if picture is None else Picture.model_validate(picture),
+            }
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from tuner import registry
-from tuner.data import columns, deriving
+from tuner.data import columns, deriving, pictures
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.derived import Derived
@@ -51,7 +51,8 @@ def read_all(
     tables: list[RawTable | None] = []
     for path in paths:
         try:
-            tables.append(format_of(path, layout.format).read(path, layout))
+            table = format_of(path, layout.format).read(path, layout)
+            tables.append(table if layout.picture is None else pictures.pixels(table, path, layout))
         except DataError as wrong:
             mistakes += wrong.mistakes
             tables.append(None)
@@ -104,7 +105,7 @@ def first_layout(
         )
     return Layout(
         format=format,
-        id=config.id or fixed.get("id"),
+        id=config.id or fixed.get("id") or (config.picture.path if config.picture else None),
         time=_listed(config.time),
         label=one if is_class else None,
         target=task.target,
@@ -118,6 +119,7 @@ def first_layout(
         lowercase=config.lowercase,
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
+        picture=config.picture,
         missing=config.missing,
         derived=_derived(config),
         sort=config.sort,

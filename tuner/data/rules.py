@@ -10,6 +10,8 @@ from tuner.errors import Mistake
 
 def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mistake]) -> None:
     """Refuses what lets a forecast see its future, covariates of sequences, numbers of texts."""
+    if config.picture is not None:
+        _check_pictures(config, task, mistakes)
     if task.kind == "series":
         if config.missing == "interpolate":
             mistakes.append(
@@ -62,6 +64,33 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
                     rule=f"`data/{key}` must come with features, not with a text",
                     where=f"data/{key}",
                     got=f"the text column {layout.text!r}",
+                    fix="Leave it out.",
+                )
+            )
+
+
+def _check_pictures(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> None:
+    """Refuses pictures as series, streams and tagged steps, and rows with inputs of their own."""
+    if task.kind == "series" or task.target in ("tags", "none"):
+        mistakes.append(
+            Mistake(
+                code="data/picture",
+                rule="pictures must be learned as wholes, by a class, numbers or a text of each",
+                where="data/picture",
+                got="a task that does something else with them",
+                fix="Take `task: captioning`, `classification` or `regression`.",
+            )
+        )
+    keys = ("text", "features", "time", "categories", "calendar", "rolling", "max_length")
+    for key in keys:
+        if getattr(config, key):
+            mistakes.append(
+                Mistake(
+                    code="data/picture",
+                    rule=f"`data/{key}` must be left out where pictures are read: their pixels are "
+                    "the inputs",
+                    where=f"data/{key}",
+                    got=repr(getattr(config, key)),
                     fix="Leave it out.",
                 )
             )

@@ -183,6 +183,9 @@ class Bundle:
         if shortest < least or not 1 <= x.shape[1] >= longest:
             rule = f"lengths must be in {least} … {x.shape[1]}, and steps at least 1"
             raise DataError(_wrong_inputs(rule, f"{shortest} … {longest}"))
+        if wants.fixed and not shortest == x.shape[1] == wants.fixed:
+            rule = f"x must have the {wants.fixed} steps of a picture"
+            raise DataError(_wrong_inputs(rule, f"{shortest} … {x.shape[1]}"))
         kind = np.int64 if wants.vocabulary else np.float32
         most = np.array([wants.vocabulary, *[wants.characters] * (wants.inputs - 1)])
         if wants.vocabulary and not ((x >= 0) & (x < most)).all():

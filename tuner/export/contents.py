@@ -101,6 +101,8 @@ class Signature(Config):
     ragged: bool = False
     """Whether a row's piece may be shorter than others, or empty with a length of 0: its states
     are those after its own last step. Otherwise what goes on must not be padded."""
+    fixed: int = Field(default=0, ge=0)
+    """Steps of every input: the rows of a picture; 0 where any number is read."""
     decoder: DecoderSignature | None = None
     """Of a model that says texts of `outputs` ids, in a graph beside the one that reads."""
 

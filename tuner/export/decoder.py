@@ -64,6 +64,7 @@ def signature_of(network: EncoderDecoder, x: Tensor, shape: Shape) -> Signature:
         outputs=shape.outputs,
         vocabulary=shape.vocabulary,
         characters=shape.characters,
+        fixed=network.fixed_steps,
         decoder=DecoderSignature(
             kept=tuple(part.shape[2] for part in encoded.kept),
             states=tuple((part.shape[0], part.shape[2]) for part in encoded.state),
@@ -111,12 +112,12 @@ def verify_decoder(
     for x, lengths_B in batches:
         with torch.no_grad():
             encoded = network.encode(x, lengths_B)
-            states = encoded.state
+            states, ends_B = encoded.state, encoded.seen_BT.sum(dim=1)
             for _ in range(3):
                 ids_B = torch.randint(signature.outputs, (len(x),), generator=generator)
-                given = [encoded.kept, lengths_B] if encoded.kept else []
+                given = [encoded.kept, ends_B] if encoded.kept else []
                 expected = saying(ids_B, states, *given)
-                tensors = [ids_B, *states, *encoded.kept, lengths_B]
+                tensors = [ids_B, *states, *encoded.kept, ends_B]
                 arrays = dict(zip(inputs, _arrays(tensors), strict=False))
                 found = run(arrays)
                 worst = max(worst, differs("a decoder's graph", x, found, _arrays(expected)))

@@ -37,6 +37,8 @@ def lacking(module: nn.Module, signature: Signature) -> list[str]:
     found = []
     if signature.states:
         found.append("states that go on from batch to batch")
+    if module.pictures is not None:
+        found.append("`data/picture`")
     if module.transitions is not None:
         found.append("`model/crf`")
     if isinstance(module.head, TiedHead):

@@ -45,7 +45,7 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
     num_sequences, num_steps = TRACED
     kind = torch.int64 if signature.vocabulary else torch.float32
     states = [torch.zeros(levels, num_sequences, units) for levels, units in signature.states]
-    num_steps = max(num_steps, least_steps(module))
+    num_steps = signature.fixed or max(num_steps, least_steps(module))
     example = (
         torch.zeros(num_sequences, num_steps, signature.inputs, dtype=kind),
         torch.arange(num_steps, num_steps - num_sequences, -1),

@@ -34,6 +34,9 @@ def said(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndar
         rows = slice(start, start + most)
         lengths_B = batch.lengths[rows]
         encoded = bundle.encode(batch.inputs[rows], lengths_B)
+        if bundle.contents.about.signature.fixed:
+            # Of a picture as many patches are kept as it has.
+            lengths_B = np.full(len(lengths_B), encoded[0].shape[1])
         texts += search(_Steps(bundle, encoded, lengths_B), len(lengths_B), how)
         scores.append(_scores(_Steps(bundle, encoded, lengths_B), batch.targets[rows]))
     said_BL = np.zeros((num, max([1, *map(len, texts)])), dtype=np.int64)

@@ -24,7 +24,7 @@ def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
     generator = torch.Generator().manual_seed(0)
     batches = []
     for num_sequences, more_steps in ((1, 0), (1, 8), (3, 3), (7, 12)):
-        num_steps = least_steps + more_steps
+        num_steps = signature.fixed or least_steps + more_steps
         shape = (num_sequences, num_steps, signature.inputs)
         if signature.vocabulary:
             x = torch.randint(0, signature.vocabulary, shape, generator=generator)
@@ -35,8 +35,8 @@ def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
         lengths_B[0] = num_steps
         if signature.ragged:
             lengths_B[1:] -= torch.randint(0, 2, (num_sequences - 1,), generator=generator)
-        elif signature.states:
-            # What goes on is not padded.
+        elif signature.states or signature.fixed:
+            # What goes on is not padded, nor is a picture.
             lengths_B[:] = num_steps
         batches.append((x, lengths_B))
     return batches

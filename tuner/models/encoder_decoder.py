@@ -20,6 +20,7 @@ from tuner.models.decoder import Decoder
 from tuner.models.dropout import drop
 from tuner.models.encoder import Encoder, join
 from tuner.models.inputs import Tokens, Values
+from tuner.models.pictures import Pictures
 from tuner.models.shape import Dropouts
 from tuner.models.steps import Steps
 
@@ -65,8 +66,10 @@ class EncoderDecoder(nn.Module):
         decoder: Decoder,
         *,
         dropouts: Dropouts,
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__()
+        self.pictures = pictures
         self.inputs = inputs
         self.convolution = convolution
         self.encoder = encoder
@@ -88,8 +91,15 @@ class EncoderDecoder(nn.Module):
             targets_BU = torch.zeros(len(x), 0, dtype=torch.int64, device=x.device)
         return self._scores(encoded, targets_BU), self._said(encoded)
 
+    @property
+    def fixed_steps(self) -> int:
+        """Of every input, where pictures are read; 0 where any number is."""
+        return 0 if self.pictures is None else self.pictures.picture[0]
+
     def encode(self, x: Tensor, lengths_B: Tensor) -> Encoded:
         """Reads the sequences."""
+        if self.pictures is not None:
+            x, lengths_B = self.pictures(x, lengths_B)
         steps = Steps(x, lengths_B)
         dropped = self.dropouts.input_dropout
         how = {"training": self.training, "locked": self.dropouts.locked}

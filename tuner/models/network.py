@@ -13,6 +13,7 @@ from tuner.models.dropout import drop
 from tuner.models.encoder import Encoder, join
 from tuner.models.head import TiedHead
 from tuner.models.inputs import Tokens, Values
+from tuner.models.pictures import Pictures
 from tuner.models.shape import Dropouts, Shape
 from tuner.models.steps import Steps
 
@@ -38,8 +39,10 @@ class Network(nn.Module):
         *,
         dropouts: Dropouts,
         shape: Shape,
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__()
+        self.pictures = pictures
         self.inputs = inputs
         self.convolution = convolution
         self.encoder = encoder
@@ -55,6 +58,8 @@ class Network(nn.Module):
         self, x: Tensor, lengths_B: Tensor, state: Sequence[Tensor] | None = None
     ) -> Outputs:
         """Maps each sequence, or each of its steps, to its outputs."""
+        if self.pictures is not None:
+            x, lengths_B = self.pictures(x, lengths_B)
         steps = Steps(x, lengths_B)
         x_BTF = self._dropped(self.inputs(x, steps), self.dropouts.input_dropout)
         state = list(state or ())
@@ -73,6 +78,11 @@ class Network(nn.Module):
         if self.carries:
             return y_O, ends + end
         return y_O if self.transitions is None else (y_O, self.transitions)
+
+    @property
+    def fixed_steps(self) -> int:
+        """Of every input, where pictures are read; 0 where any number is."""
+        return 0 if self.pictures is None else self.pictures.picture[0]
 
     def learned_start(self) -> list[Tensor]:
         """What each layer's state starts from, the last of all states; empty where from zeros."""

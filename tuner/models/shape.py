@@ -43,6 +43,9 @@ class Shape:
     crf: bool = False
     """(x, lengths_B) → (y_BTO, transitions): scores from tag to tag, rows 0 to O-1, from the start,
     row O, and to the end, row O+1; (O+2, O)."""
+    picture: tuple[int, int, int] | None = None
+    """Height, width and channels of pictures: their rows are the steps, of width times channels
+    inputs; None where steps are what they are."""
     decodes: bool = False
     """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder says, or scores and
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
@@ -56,6 +59,8 @@ class Shape:
             raise ValueError(f"characters belong to tokens, which need a vocabulary; got {self}")
         if self.crf and (self.carries or not self.per_step):
             raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
+        if self.picture and (self.per_step or self.inputs != self.picture[1] * self.picture[2]):
+            raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
         if self.decodes and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
 

@@ -113,6 +113,8 @@ def looks_ahead(module: nn.Module) -> list[tuple[str, str]]:
     if module.convolution is not None and module.convolution.sees_ahead:
         steps = module.convolution.reach // 2
         found.append(("`model/convolution` must be 0", f"one that sees {steps} steps ahead"))
+    if module.pictures is not None:
+        found.append(("what is read must be steps", "a picture, which is read as a whole"))
     if module.attention is not None:
         found.append(("`model/attention_layer` must be false", "one that sees all steps"))
     if module.pooling is not None and not hasattr(module.pooling, "advance"):

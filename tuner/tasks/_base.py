@@ -96,6 +96,8 @@ class Facts:
     """Tokens of the texts that training sequences stand for, frequent ones first."""
     target_tokens: str = ""
     """How those texts were cut into tokens; empty where sequences stand for none."""
+    picture: tuple[int, int, int] | None = None
+    """Height, width and channels where sequences are the rows of pictures."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -116,6 +118,7 @@ class Facts:
             roles=Roles.from_json(data["roles"]),
             target_vocabulary=tuple(data["target_vocabulary"]),
             target_tokens=data["target_tokens"],
+            picture=None if data["picture"] is None else tuple(data["picture"]),
         )
 
 
@@ -158,6 +161,7 @@ class Task(ABC):
             per_step=self.per_step,
             vocabulary=self.vocabulary,
             characters=self.characters,
+            picture=self.facts.picture,
             carries=self.window > 0,
         )
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from tuner.data.store import Steps, Store
 
-SUMS = ("broken", "loss", "loss_tokens", "texts", "exact")
-EDITED = ("word", "character", "token")
+SUMS = ("broken", "loss", "loss_tokens", "texts", "exact", "misplaced")
+EDITED = ("word", "character")
 _NUM_SUMS = len(SUMS) + 2 * len(EDITED) + _bleu.COUNTS
 
 
@@ -82,6 +82,7 @@ class SaidTask(SequenceTask):
             outputs=self.num_outputs,
             vocabulary=self.vocabulary,
             characters=self.characters,
+            picture=self.facts.picture,
             decodes=True,
         )
 
@@ -158,7 +159,7 @@ class SaidTask(SequenceTask):
 
         Args:
             sums: by the names in `SUMS`.
-            errors: edits of words, characters and tokens, by those of all references.
+            errors: edits of words and characters, by those of all references.
             bleu: counts, as `_bleu.score` takes them.
         """
 
@@ -229,7 +230,8 @@ class SaidTask(SequenceTask):
     def _compared(
         self, truth: list[list[str]], said: list[list[str]], answers: list[str] | None = None
     ) -> list[float]:
-        """Sums over texts, from `texts` on: how many, how many are right, edits, and BLEU's counts.
+        """Sums over texts, from `texts` on: how many, how many are right, shares of tokens that
+        stand elsewhere, edits, and BLEU's counts.
 
         Args:
             truth: tokens of what was to be said.
@@ -239,9 +241,10 @@ class SaidTask(SequenceTask):
         texts = [self.said.joined(words) for words in truth]
         answers = answers or [self.said.joined(words) for words in said]
         exact = sum(text == answer for text, answer in zip(texts, answers, strict=True))
-        sums = [float(len(texts)), float(exact)]
+        misplaced = sum(_misplaced(words, other) for words, other in zip(truth, said, strict=True))
+        sums = [float(len(texts)), float(exact), misplaced]
         words = [[text.split() for text in each] for each in (texts, answers)]
-        for references, others in ((words[0], words[1]), (texts, answers), (truth, said)):
+        for references, others in ((words[0], words[1]), (texts, answers)):
             pairs = zip(references, others, strict=True)
             sums.append(float(sum(edits(one, other).distance for one, other in pairs)))
             sums.append(float(sum(map(len, references))))
@@ -273,3 +276,10 @@ class SaidTask(SequenceTask):
 def perplexity(nats: float) -> float:
     """Of a loss per token; a model far from trained would overflow a float."""
     return math.exp(min(nats, 700.0))
+
+
+def _misplaced(truth: list[str], said: list[str]) -> float:
+    """Share of the longer text's places where the other has another token, or none."""
+    longer = max(len(truth), len(said), 1)
+    same = sum(a == b for a, b in zip(truth, said, strict=False))
+    return (longer - same) / longer

@@ -37,7 +37,8 @@ def exhibits(fit: Fit, rows: np.ndarray) -> dict[str, Exhibit]:
     found = fit.task.exhibits(fit.store, rows, run)
     if isinstance(fit.module, EncoderDecoder):
         return found | _looks_back(fit, fit.module, _exhibits.spread(rows, _TEXTS), run)
-    if not fit.task.window and len(rows):
+    # Of a picture no step has a place that a row of numbers would show.
+    if not fit.task.window and len(rows) and fit.task.facts.picture is None:
         found |= _attention(fit, _exhibits.spread(rows, _ROWS), run)
     return found
 
@@ -59,7 +60,8 @@ def _looks_back(
         if not words:
             continue
         assert weight_BLT is not None
-        num_steps = min(int(batch.lengths[b]), _STEPS)
+        picture = fit.task.facts.picture
+        num_steps = min(weight_BLT.shape[2] if picture else int(batch.lengths[b]), _STEPS)
         names = fit.task.step_names(fit.store, int(row)) or [str(t + 1) for t in range(num_steps)]
         looks = weight_BLT[b, : len(words), :num_steps].cpu().numpy()
         found[f"attention-{b + 1}"] = Heat(

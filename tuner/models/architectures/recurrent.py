@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
-from tuner.models import decoder_size
+from tuner.models import decoder_size, picture_size
 from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ class RecurrentConfig(ArchitectureConfig):
     convolution: int = Field(default=0, ge=0, le=63)
     """Steps of a convolution in front of the layers, an odd number; 0 is none."""
     convolution_filters: int = Field(default=64, ge=1)
-    """Features per step that it gives."""
+    """Features per step that it gives, or that the layers of `picture_layers` do."""
+    picture_layers: int = Field(default=3, ge=1, le=6)
+    """Convolutions of 3 by 3 pixels, each of which halves height and width, where pictures are
+    read; the layers read what is left, row by row."""
     attention_layer: bool = False
     """Multi-head self-attention over the steps on top of the layers, added to what they give."""
     heads: int = Field(default=4, ge=1)
@@ -118,6 +121,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.head import TiedHead
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
+    from tuner.models.pictures import Pictures
 
     _check(config, shape)
     config = solved(config, shape)
@@ -131,6 +135,9 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     else:
         inputs = Values()
     read = _read_size(config, shape)
+    pictures = None
+    if shape.picture:
+        pictures = Pictures(shape.picture, config.picture_layers, config.convolution_filters)
     convolution = None
     if config.convolution:
         filters, size = config.convolution_filters, config.convolution
@@ -147,7 +154,14 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         sizes = {"read": config.joined_size, "pooled": _pooled_size(config, shape)}
         decoder = Decoder(config, dropouts, vocabulary=shape.outputs, **sizes)
         return EncoderDecoder(
-            inputs, convolution, encoder, attention, pooling, decoder, dropouts=dropouts
+            inputs,
+            convolution,
+            encoder,
+            attention,
+            pooling,
+            decoder,
+            dropouts=dropouts,
+            pictures=pictures,
         )
     head: nn.Linear | TiedHead
     if _is_tied(config, shape):
@@ -163,6 +177,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         head,
         dropouts=dropouts,
         shape=shape,
+        pictures=pictures,
     )
 
 
@@ -222,6 +237,9 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
     width, directions = config.hidden_size, config.directions
     over_time = (directions, width, config.heads)
     total, read = _tokens(config, shape), _read_size(config, shape)
+    if shape.picture:
+        layers, filters = config.picture_layers, config.convolution_filters
+        total += picture_size.num_parameters(shape.picture[2], layers, filters)
     if config.convolution:
         total += (config.convolution * read + 1) * config.convolution_filters
         read = config.convolution_filters
@@ -260,6 +278,8 @@ def _head(config: RecurrentConfig, shape: Shape) -> int:
 
 def _read_size(config: RecurrentConfig, shape: Shape) -> int:
     """Features per step as they are read."""
+    if shape.picture:
+        return config.convolution_filters
     if not shape.vocabulary:
         return shape.inputs
     return config.embedding + (config.character_filters if shape.characters else 0)

@@ -1,0 +1,194 @@
+"""Rows that name PNG files to the rows of their pixels: a manifest becomes what a model reads.
+
+H, W rows and columns of a file   h, w those that are read   C channels
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tuner.data import columns, png
+from tuner.data.files import MAX_DECODED, join_some, refusal, shown
+from tuner.data.layout import Layout
+from tuner.data.picture import Picture
+from tuner.data.table import Beside, RawTable
+from tuner.errors import DataError, Mistake
+
+_LISTED = 5
+
+
+def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
+    """The table with a row for each row of each picture's pixels, a column for each number in it.
+
+    What else a row says is said again at each row of its pixels.
+
+    Args:
+        table: whose rows name PNG files, relative to the folder of `path`.
+        path: the file it was read from.
+        layout: of the files, with `picture`.
+
+    Raises:
+        DataError: all files that are missing or no pictures, and rows that name none.
+    """
+    picture = layout.picture
+    assert picture is not None
+    names = table.columns.column_names
+    if picture.path not in names:
+        raise DataError(_absent(table, picture.path, names))
+    if len(absent := columns.absent_rows(table, picture.path)):
+        raise DataError(_unnamed(table, picture.path, absent))
+    named = table.columns.column(picture.path).cast(pa.string()).to_pylist()
+    size = 4 * picture.height * picture.width * picture.channels
+    if len(named) * size > MAX_DECODED:
+        raise DataError(_too_much(table))
+    refused: list[Mistake] = []
+    beside: dict[str, Beside] = {}
+    values_RhF = np.empty((len(named), picture.height, len(picture.names)), np.float32)
+    for row, name in enumerate(named):
+        read = _read(path.parent / name, picture)
+        if isinstance(read, Mistake):
+            refused.append(read)
+            continue
+        pixels_hwC, beside[name] = read[0], Beside(name, *read[1:])
+        values_RhF[row] = pixels_hwC.reshape(picture.height, -1)
+    if refused:
+        raise DataError(refused[:_LISTED])
+    owner_N = np.repeat(np.arange(len(named)), picture.height)
+    meaning = [layout.id, layout.label, layout.target_text, layout.group, *layout.targets]
+    kept = [name for name in dict.fromkeys(meaning) if name is not None and name in names]
+    found = {name: _repeated(table, name, owner_N) for name in kept}
+    if layout.id == picture.path:
+        # A picture with several texts is several sequences.
+        found[picture.path] = pa.array(_apart(named)).take(pa.array(owner_N))
+    elif layout.id is not None and layout.id in names:
+        _refuse_shared(table, layout.id)
+    values_NF = values_RhF.reshape(-1, len(picture.names))
+    found |= {
+        name: pa.array(np.ascontiguousarray(values_NF[:, f]))
+        for f, name in enumerate(picture.names)
+    }
+    return replace(
+        table,
+        columns=pa.table(found),
+        place=lambda row: table.place(row // picture.height),
+        beside=tuple(beside.values()),
+    )
+
+
+def fitted(pixels_HWC: np.ndarray, picture: Picture) -> np.ndarray:
+    """pixels_hwC, float32: of the wanted size and channels."""
+    if pixels_HWC.shape[2] > picture.channels:
+        pixels_HWC = pixels_HWC.mean(axis=2, keepdims=True)
+    elif pixels_HWC.shape[2] < picture.channels:
+        pixels_HWC = np.repeat(pixels_HWC, picture.channels, axis=2)
+    down_hH = _shares(pixels_HWC.shape[0], picture.height)
+    across_wW = _shares(pixels_HWC.shape[1], picture.width)
+    found: np.ndarray = np.einsum("hH,HWC,wW->hwC", down_hH, pixels_HWC, across_wW, optimize=True)
+    return found.astype(np.float32)
+
+
+def _shares(size: int, wanted: int) -> np.ndarray:
+    """How much each of `size` pixels counts in each of `wanted`: what it covers of it."""
+    edge_n = np.arange(wanted + 1) * size / wanted
+    begin_n1, end_n1 = edge_n[:-1, None], edge_n[1:, None]
+    place_N = np.arange(size)
+    covered_nN = np.minimum(end_n1, place_N + 1) - np.maximum(begin_n1, place_N)
+    shares_nN: np.ndarray = np.maximum(covered_nN, 0) * wanted / size
+    return shares_nN
+
+
+def _read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake:
+    """The pixels of one file, its digest and its bytes; or what is wrong with it."""
+    mistake = refusal(path)
+    if mistake is not None:
+        return mistake
+    if path.stat().st_size > MAX_DECODED // 64:
+        return _broken(path, f"{path.stat().st_size:,} bytes")
+    content = path.read_bytes()
+    try:
+        pixels_HWC = png.decode(content)
+    except ValueError as broken:
+        return _broken(path, str(broken))
+    digest = hashlib.sha256(content).hexdigest()
+    return fitted(pixels_HWC, picture), digest, len(content)
+
+
+def _repeated(table: RawTable, name: str, owner_N: np.ndarray) -> pa.Array:
+    """A column's value at each row of pixels; texts are kept once."""
+    column = table.columns.column(name).combine_chunks()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    return column.take(pa.array(owner_N))
+
+
+def _apart(named: Sequence[str]) -> list[str]:
+    """Names that differ: of equal ones the second and later are counted."""
+    times: dict[str, int] = {}
+    found = []
+    for name in named:
+        times[name] = times.get(name, 0) + 1
+        found.append(name if times[name] == 1 else f"{name} ({times[name]})")
+    return found
+
+
+def _refuse_shared(table: RawTable, name: str) -> None:
+    """Raises `DataError` if two rows have one id: a sequence is one picture."""
+    ids = table.columns.column(name).to_pylist()
+    if len(set(ids)) < len(ids):
+        first: dict[object, int] = {}
+        again = [row for row, each in enumerate(ids) if first.setdefault(each, row) != row]
+        raise DataError(
+            Mistake(
+                code="data/picture-id",
+                rule=f"each row must have an id of its own in column {name!r}: it names a picture",
+                where=f"{table.name} {columns.told(table, np.array(again))}",
+                got=f"{len(again):,} with the id of another",
+                fix="Give each its own, or leave `data/id` out.",
+            )
+        )
+
+
+def _broken(path: Path, got: str) -> Mistake:
+    return Mistake(
+        code="data/picture",
+        rule="a picture must be a whole PNG file, not interlaced",
+        where=shown(path),
+        got=got,
+        fix="Save it as PNG again, or leave its row out.",
+    )
+
+
+def _absent(table: RawTable, name: str, names: Sequence[str]) -> Mistake:
+    return Mistake(
+        code="data/absent-column",
+        rule="a manifest must have a column that names each row's PNG file",
+        where=table.name,
+        got=f"no column {name!r}",
+        fix=f"Name it as `data/picture/path`; the columns are {join_some(map(repr, names), 12)}.",
+    )
+
+
+def _unnamed(table: RawTable, name: str, rows: np.ndarray) -> Mistake:
+    return Mistake(
+        code="data/missing-picture",
+        rule=f"column {name!r} must name a PNG file in each row",
+        where=f"{table.name} {columns.told(table, rows)}",
+        got=f"{len(rows):,} missing",
+        fix="Name the files or remove the rows.",
+    )
+
+
+def _too_much(table: RawTable) -> Mistake:
+    return Mistake(
+        code="data/pictures",
+        rule=f"the pictures of a manifest must fill at most {MAX_DECODED >> 30} GiB",
+        where=table.name,
+        got="more",
+        fix="Take a smaller `data/picture/height` and `width`, or fewer pictures.",
+    )
