@@ -51,10 +51,9 @@ def cut(task: Task, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 def scored(task: Task, outputs: torch.Tensor, batch: Batch) -> Outputs:
     """The same as a model that is scored gives them: of one that says texts, what it says."""
-    outputs = cut(task, outputs, batch)
     if not task.search:
-        return outputs
-    return -outputs[..., 0].abs(), outputs[..., :4].argmax(dim=1) + 3
+        return cut(task, outputs, batch)
+    return -cut(task, outputs, batch)[..., 0].abs(), outputs[:, :4, 3:].argmax(dim=-1) + 3
 
 
 def num_outputs(task: Task, store: Store, rows: np.ndarray) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tuner.data.ids import END
 from tuner.models.attention import SelfAttention
 from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.plots.exhibits import Exhibit, Heat
@@ -50,20 +51,22 @@ def _looks_back(
     assert isinstance(fit.task, SaidTask)
     batch = fit.task.batch(fit.store, rows)
     (_, said_BL), _ = run(batch, None)
+    ends_B = (said_BL > 0).sum(axis=1)
+    ids_BU = np.pad(said_BL, ((0, 0), (0, 1))).astype(np.int64)
+    ids_BU[np.arange(len(rows)), ends_B] = END
     given = batch.to_torch(fit.ranks.device)
-    said = torch.from_numpy(said_BL.astype(np.int64)).to(fit.ranks.device)
     with torch.no_grad():
-        weight_BLT = network.weights(given.inputs, given.lengths, said)
+        said = torch.from_numpy(ids_BU).to(fit.ranks.device)
+        weight_BUT = network.weights(given.inputs, given.lengths, said)
+    if weight_BUT is None:
+        return {}
+    picture = fit.task.facts.picture
     found: dict[str, Exhibit] = {}
-    for b, row in enumerate(rows if weight_BLT is not None else ()):
-        words = [word for i in said_BL[b] for word in fit.task.said.spelled([i])][:_STEPS]
-        if not words:
-            continue
-        assert weight_BLT is not None
-        picture = fit.task.facts.picture
-        num_steps = min(weight_BLT.shape[2] if picture else int(batch.lengths[b]), _STEPS)
+    for b, row in enumerate(rows):
+        num_steps = min(weight_BUT.shape[2] if picture else int(batch.lengths[b]), _STEPS)
         names = fit.task.step_names(fit.store, int(row)) or [str(t + 1) for t in range(num_steps)]
-        looks = weight_BLT[b, : len(words), :num_steps].cpu().numpy()
+        words = [*fit.task.said.spelled(said_BL[b]), "(end)"][:_STEPS]
+        looks = weight_BUT[b, : len(words), :num_steps].cpu().numpy()
         found[f"attention-{b + 1}"] = Heat(
             about="How much each token that was said (a row) looks at each step (a column).",
             columns=tuple(names[:num_steps]),
