@@ -23,9 +23,11 @@ from tuner.results.live import Display, Progress, Running
 from tuner.results.pace import Pace
 from tuner.results.report.findings import Findings
 from tuner.results.waiting import Waiting
+from tuner.search.objectives import COSTS
 from tuner.search.study import Search
 from tuner.spec import SweepSpec
 from tuner.tasks import _tables as tables
+from tuner.tracking import views
 from tuner.tracking.dataset import dataset
 from tuner.tracking.records import Status
 from tuner.tracking.tracker import Tracker
@@ -115,6 +117,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._tracker.artifact(SWEEP, self._folder / "spec.json")
         self._tracker.artifact(SWEEP, self._folder / "data" / "card.json", "data")
         self._tracker.dataset(dataset(SWEEP, card))
+        self._offer([path for path, p in spec.space.parameters.items() if p.domain.size != 1])
         self._card = card
         self.settle()
 
@@ -162,8 +165,24 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         found = Findings.of(self._spec, board, self._search.records(), self._card, self._folder)
         report.write(self._folder / report.FILE, found)
         self._tracker.artifact(SWEEP, self._folder / report.FILE)
-        self._tracker.description(SWEEP, to_markdown(answer(board, found.importances)))
+        self._offer([parameter.path for parameter in found.searched])
+        told = to_markdown(answer(board, found.importances))
+        self._tracker.description(SWEEP, f"{told}\n{views.links()}")
         self._tracker.end(SWEEP, "FINISHED")
+
+    def _offer(self, searched: Sequence[str]) -> None:
+        """Has MLflow's UI offer a view of the trials, which shows the first of these parameters."""
+        spec = self._spec
+        goals = [o.name if o.name in COSTS else f"best/{o.name}" for o in spec.objectives]
+        state = views.trials(
+            scores=list(map(_legal, goals)),
+            maximize=spec.maximize,
+            curve=_legal(curve.shown(spec.metric)),
+            figures=[_legal(f"test/{spec.metric}"), "epochs", "seconds"],
+            parameters=searched,
+            permanent=[path for path in searched if spec.space.is_permanent(path)],
+        )
+        self._tracker.view(SWEEP, views.NAME, "Trials, best first", state)
 
     def _show(self, number: int) -> None:
         """Attaches what is to be looked at of the winner, to its own run and to the sweep's."""
@@ -237,7 +256,7 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             trial_key(number),
             SWEEP,
             config.to_values(),
-            {"state": State.RUNNING.value, "trial": str(number), **kind},
+            {"state": State.RUNNING.value, "trial": str(number), **kind, **views.UNFOLDED},
         )
         self._running[number] = Running(
             number=number, epoch=0, epochs=config.training.epochs, best=None

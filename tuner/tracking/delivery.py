@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,11 @@ from tuner.tracking.records import (
     RunRecord,
     RunStarted,
     Tags,
+    View,
 )
 from tuner.tracking.run_ids import RunIds
 from tuner.tracking.uri import database_path, redact
+from tuner.tracking.views import EXPERIMENT, NOTE, TAG, saved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -102,7 +105,7 @@ class Delivery:
         by_key: dict[str, list[RunRecord]] = {}
         for entry in entries:
             if not isinstance(entry.record, Header):
-                by_key.setdefault(entry.record.key, []).append(entry.record)
+                by_key.setdefault(entry.record.key, []).append(self._linked(entry.record))
         self._make_all(by_key)
         self._each(by_key, self._attach)
         # A run is closed last, when all that was told of it is there.
@@ -305,8 +308,15 @@ class Delivery:
                 synchronous=True,
             )
 
+    def _linked(self, record: RunRecord) -> RunRecord:
+        """A description with the experiment's id in its links; anything else as it is."""
+        if not isinstance(record, Tags) or NOTE not in record.values:
+            return record
+        note = record.values[NOTE].replace(EXPERIMENT, self._experiment_id)
+        return replace(record, values=record.values | {NOTE: note})
+
     def _attach(self, key: str, records: list[RunRecord]) -> None:
-        """Send a run's files and what is known of its data."""
+        """Send a run's files, what is known of its data, and the views that it tells of."""
         run_id = self._run_id(key)
         for record in records:
             try:
@@ -315,6 +325,13 @@ class Delivery:
                 elif isinstance(record, Dataset):
                     with translated():
                         self._mlflow.log_inputs(run_id, datasets=[dataset_input(record)])
+                elif isinstance(record, View):
+                    with translated():
+                        self._mlflow.set_experiment_tag(
+                            self._experiment_id,
+                            TAG + record.id,
+                            saved(record.name, record.state, record.time_ms),
+                        )
             except Refused as refused:
                 self._give_up(key, record.kind, refused)
 

@@ -14,6 +14,7 @@ from tuner.tracking.records import (
     RunEnded,
     RunStarted,
     Tags,
+    View,
 )
 
 
@@ -25,6 +26,8 @@ class RunHistory:
     tags: dict[str, str] = field(default_factory=dict)
     latest: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Metric name → its last step and value."""
+    views: dict[str, str] = field(default_factory=dict)
+    """Id of a view → what it shows."""
     is_open: bool = False
 
 
@@ -51,6 +54,8 @@ class History:
             case Metrics():
                 for name, value in record.values.items():
                     run.latest[name] = (record.step, value)
+            case View():
+                run.views[record.id] = record.state
             case RunEnded():
                 run.is_open = False
             case Artifact() | Dataset():

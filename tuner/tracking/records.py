@@ -88,6 +88,21 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A way to look at the experiment's runs; a later one of its id replaces it."""
+
+    key: str
+    """The run that tells of it."""
+    id: str
+    name: str
+    """What the UI lists it as."""
+    state: str
+    """What it shows, as the UI keeps it."""
+    time_ms: int
+    kind: Literal["view"] = "view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded:
     """A run closed."""
 
@@ -97,7 +112,7 @@ class RunEnded:
     kind: Literal["run_ended"] = "run_ended"
 
 
-RunRecord = RunStarted | Params | Tags | Metrics | Artifact | Dataset | RunEnded
+RunRecord = RunStarted | Params | Tags | Metrics | Artifact | Dataset | View | RunEnded
 Record = Header | RunRecord
 
 

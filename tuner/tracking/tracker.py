@@ -27,9 +27,11 @@ from tuner.tracking.records import (
     RunStarted,
     Status,
     Tags,
+    View,
 )
 from tuner.tracking.run_ids import RunIds
 from tuner.tracking.uri import redact
+from tuner.tracking.views import NOTE
 from tuner.tracking.writer import Writer
 
 OUTBOX = "outbox"
@@ -165,8 +167,21 @@ class Tracker:
                 self._put(Tags(key=key, values=changed))
 
     def description(self, key: str, markdown: str) -> None:
-        """Set the run's description, shown at its top."""
-        self.tags(key, {"mlflow.note.content": markdown})
+        """Set the run's description, shown at its top; its links may lead to `EXPERIMENT`."""
+        self.tags(key, {NOTE: markdown})
+
+    def view(self, key: str, id: str, name: str, state: str) -> None:
+        """Have the UI offer a view of the experiment's runs; see `views`.
+
+        Args:
+            key: the run that tells of it.
+            id: of the view; another of the same id replaces it.
+            name: what the UI lists it as.
+            state: what it shows.
+        """
+        with self._lock:
+            if self._history[key].views.get(id) != state:
+                self._put(View(key=key, id=id, name=name, state=state, time_ms=_now_ms()))
 
     def artifact(self, key: str, path: Path, folder: str = "") -> None:
         """Attach a file or a folder's files, read when they are delivered; links are not followed.

@@ -25,6 +25,7 @@ from tuner.tracking.records import (
     RunEnded,
     RunStarted,
     Tags,
+    View,
 )
 from tuner.tracking.run_ids import FILE, RunIds
 
@@ -95,7 +96,8 @@ def whole(folder: Path) -> list[Entry]:
         started("sweep"),
         started("trial", "sweep"),
         Params(key="trial", values={"model/cell": "gru", "lr": "0.001", "empty": ""}),
-        Tags(key="sweep", values={"outcome": "COMPLETE", "mlflow.note.content": "# Sweep"}),
+        Tags(key="sweep", values={"outcome": "COMPLETE", "mlflow.note.content": "#/{experiment}"}),
+        View(key="sweep", id="all", name="All trials", state="{}", time_ms=7),
         *(point("trial", step) for step in range(3)),
         Dataset(
             key="trial", name="rows", digest="d" * 64, source="rows.csv", schema="", profile=""
@@ -113,7 +115,11 @@ def check_whole(sweep: Sweep) -> None:
     assert (top.status, trial.status) == ("RUNNING", "FINISHED")
     assert (top.name, trial.name) == ("Run sweep", "Run trial")
     assert trial.params == {"model/cell": "gru", "lr": "0.001", "empty": ""}
-    assert top.tags["outcome"] == "COMPLETE" and top.tags["mlflow.note.content"] == "# Sweep"
+    experiment = sweep.client().get_experiment_by_name(sweep.experiment)
+    assert top.tags["outcome"] == "COMPLETE"
+    assert top.tags["mlflow.note.content"] == f"#/{experiment.experiment_id}"
+    view = json.loads(experiment.tags["mlflow.sharedViewState.all"])
+    assert view == {"name": "All trials", "createdAt": 7, "updatedAt": 7, "state": "{}"}
     assert trial.tags[KEY_TAG] == "a0/trial"
     assert trial.metrics == {"loss": 1 / 3, "accuracy": 2 / 7}
     times = [1_700_000_000_001 + step for step in range(3)]

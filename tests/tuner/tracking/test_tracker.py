@@ -20,6 +20,7 @@ from tuner.tracking.records import (
     Record,
     RunStarted,
     Tags,
+    View,
     decode,
 )
 from tuner.tracking.tracker import OUTBOX, Tracker, Value
@@ -161,6 +162,21 @@ def test_best_figures_are_repeated_only_when_they_change(tracker: Tracker, tmp_p
         (0, {"best_loss": 0.5, "best_epoch": 3.0}),
         (1, {"best_loss": 0.4}),
         (2, {"best_loss": 0.5, "best_epoch": 1.0, "params": 10.0}),
+    ]
+
+
+def test_a_view_is_told_again_only_when_it_shows_something_else(
+    tracker: Tracker, tmp_path: Path
+) -> None:
+    tracker.view("trial", "all", "All", "{}")
+    tracker = resumed(tracker, tmp_path)
+    for state in ("{}", "[]", "[]"):
+        tracker.view("trial", "all", "All", state)
+    tracker.close(0)
+    views = [record for record in told(tmp_path) if isinstance(record, View)]
+    assert [(view.id, view.name, view.state) for view in views] == [
+        ("all", "All", "{}"),
+        ("all", "All", "[]"),
     ]
 
 
