@@ -24,6 +24,9 @@ class TaskData:
     own tokens, or nothing. What stands for nothing is read as one stream, split by position."""
     target_tokens: str = "word"
     """The tokenizer of target texts, unless the spec names one."""
+    aligned: bool = False
+    """Whether the tokens of a text come in the order of the steps, each at one or some of its own,
+    with one more between equal ones."""
     horizon: int = 0
     """Steps to forecast; 0 for sequences."""
     season: int | None = None
@@ -141,7 +144,7 @@ class DataCard:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self)
+        return {**asdict(self), "layout": self.layout.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DataCard:

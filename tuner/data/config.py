@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from tuner.data.audio import Audio
 from tuner.data.picture import Picture
 from tuner.part import Config
 
@@ -166,6 +167,8 @@ class DataConfig(Config):
     """Pictures, which rows name and whose pixels are read instead of features."""
     text: str | None = None
     """Column of text, which is read instead of features."""
+    audio: Audio | None = None
+    """Recordings, which rows name and whose frames are read instead of features."""
     tokens: str | None = None
     """How a text becomes tokens: `word`, `whitespace`, `character`, `subword`, or `given`, where
     each row is one token; by default `given` for tagging, else `word`."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tuner.data.audio import Audio
 from tuner.data.derived import Derived
 from tuner.data.picture import Picture
 from tuner.data.roles import Roles
@@ -53,6 +54,8 @@ class Layout:
     """Features to forecast; None means all of them."""
     picture: Picture | None = None
     """How the pictures that rows name become rows of pixels; None where rows hold the values."""
+    audio: Audio | None = None
+    """How the recordings that rows name become frames; None where rows hold the values."""
     missing: Missing = "error"
     sort: bool = False
     max_length: int | None = None
@@ -79,19 +82,24 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card or a bundle."""
-        return {**asdict(self), "picture": self.picture and self.picture.model_dump()}
+        return {
+            **asdict(self),
+            "picture": self.picture and self.picture.model_dump(),
+            "audio": self.audio and self.audio.model_dump(),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
         keys = ("time", "features", "channels", "targets")
         lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
-        picture = data["picture"]
+        picture, audio = data["picture"], data["audio"]
         return cls(
             **{
                 **data,
                 **lists,
                 "derived": Derived.from_json(data["derived"]),
                 "picture": None if picture is None else Picture.model_validate(picture),
+                "audio": None if audio is None else Audio.model_validate(audio),
             }
         )

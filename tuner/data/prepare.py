@@ -108,6 +108,8 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
             tokens = target_texts.cut(answers.text_S, found, sequences, mistakes)
             tokens, target_words = target_texts.ordered(tokens, assigned, config, mistakes)
             answers = replace(answers, tokens=tokens)
+            if task.aligned:
+                target_texts.align(tokens, sequences, assigned, mistakes, warnings)
         if not mistakes:
             _check(sequences, found, task, answers, groups, assigned, config, mistakes, warnings)
     else:

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 from tuner import registry
-from tuner.data import columns, deriving, pictures
+from tuner.data import columns, deriving, pictures, recordings
+from tuner.data.audio import Audio
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.derived import Derived
@@ -49,13 +50,19 @@ def read_all(
 ) -> list[RawTable | None]:
     """A table for each file; None, with the mistakes told, for one that cannot be read."""
     tables: list[RawTable | None] = []
+    refused: list[Mistake] = []
     for path in paths:
         try:
             table = format_of(path, layout.format).read(path, layout)
-            tables.append(table if layout.picture is None else pictures.pixels(table, path, layout))
+            if layout.picture is not None:
+                table = pictures.pixels(table, path, layout)
+            if layout.audio is not None:
+                table = recordings.framed(table, path, layout)
+            tables.append(table)
         except DataError as wrong:
-            mistakes += wrong.mistakes
+            refused += wrong.mistakes
             tables.append(None)
+    mistakes += refused if layout.audio is None else recordings.together(refused)
     return tables
 
 
@@ -92,6 +99,7 @@ def first_layout(
             ]
         )
     one = names[0] if names else fixed.get("label")
+    audio = config.audio or (Audio(path=fixed["audio"]) if "audio" in fixed else None)
     grouped = task.kind == "sequence"
     if config.group and not grouped:
         mistakes.append(
@@ -103,9 +111,10 @@ def first_layout(
                 fix="Leave it out.",
             )
         )
+    named = audio or config.picture
     return Layout(
         format=format,
-        id=config.id or fixed.get("id") or (config.picture.path if config.picture else None),
+        id=config.id or fixed.get("id") or (named.path if named else None),
         time=_listed(config.time),
         label=one if is_class else None,
         target=task.target,
@@ -120,6 +129,7 @@ def first_layout(
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
         picture=config.picture,
+        audio=audio,
         missing=config.missing,
         derived=_derived(config),
         sort=config.sort,

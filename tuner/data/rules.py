@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig, Origins
 from tuner.data.layout import Layout
@@ -11,7 +13,10 @@ from tuner.errors import Mistake
 def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mistake]) -> None:
     """Refuses what lets a forecast see its future, covariates of sequences, numbers of texts."""
     if config.picture is not None:
-        _check_pictures(config, task, mistakes)
+        read = ("pictures", "pixels")
+        mistakes += _check_named("picture", read, ("max_length",), config, task)
+    if layout.audio is not None:
+        mistakes += _check_named("audio", ("recordings", "frames"), (), config, task)
     if task.kind == "series":
         if config.missing == "interpolate":
             mistakes.append(
@@ -69,28 +74,38 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
             )
 
 
-def _check_pictures(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> None:
-    """Refuses pictures as series, streams and tagged steps, and rows with inputs of their own."""
+def _check_named(
+    key: str, contents: tuple[str, str], others: Sequence[str], config: DataConfig, task: TaskData
+) -> list[Mistake]:
+    """Refuses rows that name files as series, streams or tagged steps, or with other inputs.
+
+    Args:
+        key: of section `data`, which tells how the files are read.
+        contents: what the files are, and what of them is read.
+        others: other keys that do not go with it.
+    """
+    files, read = contents
+    mistakes = []
     if task.kind == "series" or task.target in ("tags", "none"):
         mistakes.append(
             Mistake(
-                code="data/picture",
-                rule="pictures must be learned as wholes, by a class, numbers or a text of each",
-                where="data/picture",
+                code=f"data/{key}",
+                rule=f"{files} must be learned as wholes, by a class, numbers or a text of each",
+                where=f"data/{key}",
                 got="a task that does something else with them",
-                fix="Take `task: captioning`, `classification` or `regression`.",
+                fix="Take such as `task: classification`, `regression`, `ctc` or `captioning`.",
             )
         )
-    keys = ("text", "features", "time", "categories", "calendar", "rolling", "max_length")
-    for key in keys:
-        if getattr(config, key):
+    for other in ("text", "features", "time", "categories", "calendar", "rolling", *others):
+        if getattr(config, other):
             mistakes.append(
                 Mistake(
-                    code="data/picture",
-                    rule=f"`data/{key}` must be left out where pictures are read: their pixels are "
-                    "the inputs",
-                    where=f"data/{key}",
-                    got=repr(getattr(config, key)),
+                    code=f"data/{key}",
+                    rule=f"`data/{other}` must be left out where {files} are read: their {read} "
+                    "are the inputs",
+                    where=f"data/{other}",
+                    got=repr(getattr(config, other)),
                     fix="Leave it out.",
                 )
             )
+    return mistakes

@@ -14,6 +14,7 @@ import numpy as np
 from tuner import registry
 from tuner.data import columns, vocabulary
 from tuner.data.config import DataConfig
+from tuner.data.files import join_some
 from tuner.data.layout import Layout
 from tuner.data.sequences import Sequences
 from tuner.data.splits import TRAIN, Assigned
@@ -139,6 +140,43 @@ def ordered(
             )
         )
     return replace(tokens, token_M=token_M, forms=forms), forms[:known]
+
+
+def align(
+    tokens: TargetTokens,
+    sequences: Sequences,
+    assigned: Assigned,
+    mistakes: list[Mistake],
+    warnings: list[str],
+) -> None:
+    """Tells of targets that have fewer steps than tokens, with one more between equal ones.
+
+    A model that reads several steps as one may lack some for more of them, and says so itself.
+    """
+    same_M = np.diff(tokens.token_M, prepend=-1) == 0
+    same_M[tokens.offset_S[tokens.length_S > 0]] = False
+    before_M = np.concatenate([[0], np.cumsum(same_M)])
+    repeats_S = before_M[tokens.offset_S + tokens.length_S] - before_M[tokens.offset_S]
+    long_S = tokens.length_S + repeats_S > sequences.length_S
+    names = join_some(sequences.name(int(s)) for s in np.flatnonzero(long_S))
+    told = f"{int(long_S.sum()):,} of {len(long_S):,}: {names}"
+    if long_S[assigned.split_S == TRAIN].all():
+        mistakes.append(
+            Mistake(
+                code="data/target-longer",
+                rule="some training target must have as many steps as tokens, and one more between "
+                "equal ones",
+                where="data/target",
+                got=f"fewer for {told}",
+                fix="Check the texts, shorten `data/audio/hop`, or take longer "
+                "`data/target_tokens`.",
+            )
+        )
+    elif long_S.any():
+        warnings.append(
+            "targets of more tokens than steps, which training leaves out and no answer can be: "
+            f"{told} [data/target-longer]"
+        )
 
 
 def fitted(tokens: TargetTokens, train_S: np.ndarray, num_words: int) -> dict[str, Any]:

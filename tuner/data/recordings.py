@@ -1,0 +1,196 @@
+"""Rows that name WAV files to the rows of their frames: a manifest becomes what a model reads.
+
+R rows of a manifest   N frames of all recordings, one after the other   M mel bands
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from math import gcd
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tuner.data import columns, mel, wav
+from tuner.data.audio import Audio
+from tuner.data.files import MAX_DECODED, join_some, refusal, shown
+from tuner.data.layout import Layout
+from tuner.data.table import Beside, RawTable
+from tuner.errors import DataError, Mistake
+
+_READABLE = "PCM of 8, 16, 24 or 32 bits, or floats"
+
+
+def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
+    """The table with a row for each frame of each recording, and one column for each mel band.
+
+    What else a row says is said again at each of its frames; columns without a meaning are left
+    out, since a manifest's numbers tell of recordings, not of frames.
+
+    Args:
+        table: whose rows name WAV files, relative to the folder of `path`.
+        path: the file it was read from.
+        layout: of the files, with `audio`.
+
+    Raises:
+        DataError: all files that are missing, damaged, empty or of another rate, and rows that name
+            none.
+    """
+    audio = layout.audio
+    assert audio is not None
+    names = table.columns.column_names
+    if audio.path not in names:
+        raise DataError(_absent(table, audio.path, names))
+    absent = columns.absent_rows(table, audio.path)
+    if len(absent):
+        raise DataError(_unnamed(table, audio.path, absent))
+    named = table.columns.column(audio.path).cast(pa.string()).to_pylist()
+    refused: list[Mistake] = []
+    frames: list[np.ndarray] = []
+    beside: list[Beside] = []
+    decoded = 0
+    for name in named:
+        read = _read(path.parent / name, audio)
+        if isinstance(read, Mistake):
+            refused.append(read)
+            continue
+        frames_TM, digest, size = read
+        decoded += frames_TM.nbytes
+        if decoded > MAX_DECODED:
+            raise DataError(_too_much(table))
+        frames.append(frames_TM)
+        if path.parent / name != path:
+            beside.append(Beside(name, digest, size))
+    if refused:
+        raise DataError(together(refused))
+    frames_NM = np.concatenate(frames)
+    owner_N = np.repeat(np.arange(len(frames)), [len(each) for each in frames])
+    first_R = np.searchsorted(owner_N, np.arange(len(frames)))
+
+    def place(row: int) -> str:
+        owner = int(owner_N[row])
+        return f"{table.place(owner)} frame {row - first_R[owner] + 1}"
+
+    found = {name: _repeated(table, name, owner_N) for name in _kept(layout, names)}
+    found |= {
+        band: pa.array(np.ascontiguousarray(frames_NM[:, m])) for m, band in enumerate(audio.names)
+    }
+    return replace(
+        table,
+        columns=pa.table(found),
+        place=place,
+        beside=tuple(dict.fromkeys(beside)),
+    )
+
+
+def _read(path: Path, audio: Audio) -> tuple[np.ndarray, str, int] | Mistake:
+    """frames_TM of one file, its digest and its bytes; or what is wrong with it."""
+    mistake = refusal(path)
+    if mistake is not None:
+        return mistake
+    if path.stat().st_size > MAX_DECODED // 4:
+        return _mistake(path, "audio", f"{path.stat().st_size:,} bytes", "Cut it into pieces.")
+    content = path.read_bytes()
+    try:
+        found = wav.decode(content)
+    except ValueError as broken:
+        fix = f"Save it as WAV: {_READABLE}."
+        return _mistake(path, "audio", str(broken), fix)
+    samples_N = found.samples_N
+    if not np.isfinite(samples_N).all():
+        return _mistake(path, "infinite", "samples that are not finite", "Record it again.")
+    if found.rate != audio.rate:
+        if not audio.resample:
+            return Mistake(
+                code="data/audio-rate",
+                rule=f"a recording must have {audio.rate:,} samples per second, as `data/audio` "
+                "says",
+                where=shown(path),
+                got=f"{found.rate:,}",
+                fix=f"Set `audio: {{rate: {found.rate}}}`, or `resample: true`.",
+            )
+        samples_N = resampled(samples_N, found.rate, audio.rate)
+    if not mel.num_frames(len(samples_N), audio):
+        return Mistake(
+            code="data/audio-short",
+            rule=f"a recording must last a window of {audio.window:g} ms or longer",
+            where=shown(path),
+            got=f"{len(samples_N) / audio.rate * 1_000:g} ms",
+            fix="Leave it out, or shorten `data/audio/window`.",
+        )
+    return mel.log_mel(samples_N, audio), hashlib.sha256(content).hexdigest(), len(content)
+
+
+def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """The recording at another rate, through a filter that lets no higher pitch fold back."""
+    from scipy.signal import resample_poly
+
+    common = gcd(rate, wanted)
+    found: np.ndarray = resample_poly(samples_N, wanted // common, rate // common)
+    return found.astype(np.float32)
+
+
+def _kept(layout: Layout, names: Sequence[str]) -> list[str]:
+    meaning = [layout.id, layout.label, layout.target_text, layout.group, *layout.targets]
+    return [name for name in dict.fromkeys(meaning) if name is not None and name in names]
+
+
+def _repeated(table: RawTable, name: str, owner_N: np.ndarray) -> pa.Array:
+    """A column's value at each frame; texts are kept once."""
+    column = table.columns.column(name).combine_chunks()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    return column.take(pa.array(owner_N))
+
+
+def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """One for all files of which the same is wrong."""
+    alike: dict[tuple[str, str, str], list[Mistake]] = {}
+    for mistake in mistakes:
+        alike.setdefault((mistake.code, mistake.rule, mistake.fix), []).append(mistake)
+    return [
+        replace(
+            some[0],
+            where=join_some(mistake.where for mistake in some),
+            got=join_some(dict.fromkeys(mistake.got for mistake in some)),
+        )
+        for some in alike.values()
+    ]
+
+
+def _mistake(path: Path, code: str, got: str, fix: str) -> Mistake:
+    rule = "a recording must be a whole WAV file of finite samples"
+    return Mistake(code=f"data/{code}", rule=rule, where=shown(path), got=got, fix=fix)
+
+
+def _absent(table: RawTable, name: str, names: Sequence[str]) -> Mistake:
+    return Mistake(
+        code="data/absent-column",
+        rule="a manifest must have a column that names each row's WAV file",
+        where=table.name,
+        got=f"no column {name!r}",
+        fix=f"Name it as `data/audio/path`; the columns are {join_some(map(repr, names), 12)}.",
+    )
+
+
+def _unnamed(table: RawTable, name: str, rows: np.ndarray) -> Mistake:
+    return Mistake(
+        code="data/missing-audio",
+        rule=f"column {name!r} must name a WAV file in each row",
+        where=f"{table.name} {columns.told(table, rows)}",
+        got=f"{len(rows):,} missing",
+        fix="Name the files or remove the rows.",
+    )
+
+
+def _too_much(table: RawTable) -> Mistake:
+    return Mistake(
+        code="data/audio",
+        rule=f"the frames of a manifest must fill at most {MAX_DECODED >> 30} GiB",
+        where=table.name,
+        got="more",
+        fix="Take fewer `data/audio/bands`, a longer `hop`, or fewer recordings.",
+    )
