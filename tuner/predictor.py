@@ -171,11 +171,11 @@ def task_of(bundle: Bundle) -> Task:
             Facts.from_json(facts),
         )
     wants, shape = about.signature, task.shape
-    asks = (shape.outputs, shape.per_step, shape.vocabulary, shape.characters, shape.decodes)
+    asks = (shape.outputs, shape.per_step, shape.stride, shape.vocabulary, shape.characters)
+    gives = (wants.outputs, wants.per_step, wants.stride, wants.vocabulary, wants.characters)
     reads = shape.vocabulary or shape.inputs == wants.inputs
     decodes, rows = wants.decoder is not None, shape.picture[0] if shape.picture else 0
-    gives = (wants.outputs, wants.per_step, wants.vocabulary, wants.characters, decodes)
-    if not reads or asks != gives or rows != wants.fixed:
+    if not reads or (*asks, shape.decodes, rows) != (*gives, decodes, wants.fixed):
         rule = "the task must read and give what the graph does"
         raise BundleError(altered(bundle.folder / CONTENTS, rule, f"{shape} beside {wants}"))
     return task

@@ -176,7 +176,8 @@ class Bundle:
             rule = f"x must be [B, T, {wants.inputs}] and lengths [B]"
             raise DataError(_wrong_inputs(rule, shape))
         if len(lengths_B) == 0:
-            empty = (0, x.shape[1], wants.outputs) if wants.per_step else (0, wants.outputs)
+            steps = (-(-x.shape[1] // wants.stride),) if wants.per_step else ()
+            empty = (0, *steps, wants.outputs)
             return [np.empty(empty, dtype=np.float32)]
         shortest, longest = int(lengths_B.min()), int(lengths_B.max())
         least = 0 if wants.ragged else 1

@@ -77,7 +77,7 @@ class DecoderSignature(Config):
 class Signature(Config):
     """What the graph takes and gives; B sequences, T steps.
 
-    `x` is [B, T, inputs], `lengths` [B] int64, and `y` [B, outputs] or [B, T, outputs].
+    `x` is [B, T, inputs], `lengths` [B] int64, and `y` [B, outputs] or [B, ⌈T / stride⌉, outputs].
     """
 
     inputs: int = Field(ge=1)
@@ -90,6 +90,8 @@ class Signature(Config):
     """Ids of characters; 0 where none are read."""
     per_step: bool = False
     """Whether each step has an output."""
+    stride: int = Field(default=1, ge=1)
+    """Input steps for each step that has an output, of which there are ⌈T / stride⌉."""
     transitions: bool = False
     """Whether a second output, `transitions` [outputs + 2, outputs], scores tags that follow one
     another: from tag to tag, from the start, to the end."""

@@ -39,6 +39,8 @@ def lacking(module: nn.Module, signature: Signature) -> list[str]:
         found.append("states that go on from batch to batch")
     if module.pictures is not None:
         found.append("`data/picture`")
+    if module.subsampling is not None:
+        found.append("`data/subsampling`")
     if module.transitions is not None:
         found.append("`model/crf`")
     if isinstance(module.head, TiedHead):

@@ -212,6 +212,7 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
         vocabulary=shape.vocabulary,
         characters=shape.characters,
         per_step=shape.per_step,
+        stride=shape.stride,
         transitions=transitions,
         fixed=module.fixed_steps if isinstance(module, Network) else 0,
         states=() if transitions else tuple((t.shape[0], t.shape[2]) for t in rest),

@@ -62,7 +62,8 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
     axes |= {name: {1: "batch"} for name in (*inputs, *outputs) if name[:5] in ("state", "next_")}
     axes |= {name: moves for name in outputs if name.startswith("kept_")}
     if decoder is None:
-        axes["y"] = moves if signature.per_step else {0: "batch"}
+        given = moves if signature.stride == 1 else {0: "batch", 1: "steps"}
+        axes["y"] = given if signature.per_step else {0: "batch"}
     told = export(module, example, path, inputs, outputs, axes)
     sizes = {
         f"next_{i}": {0: levels, 2: units} for i, (levels, units) in enumerate(signature.states)

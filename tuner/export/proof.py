@@ -97,9 +97,10 @@ class _Sums:
             # What is said is compared by what is scored of it.
             counted_BU = batch.weights > 0
             found, expected = (found[0][counted_BU],), (expected[0][counted_BU],)
-        valid_BT = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
+        lengths_B = self._task.output_steps(batch.lengths)
         for place, (one, other) in enumerate(zip(found, expected, strict=True)):
             if place == 0 and self._task.per_step:
+                valid_BT = np.arange(one.shape[1]) < lengths_B[:, None]
                 one, other = one[valid_BT], other[valid_BT]
             apart = np.abs(one - other)
             scaled = apart / np.maximum(1.0, np.abs(other))

@@ -77,7 +77,8 @@ def verify(
             said = str(error).strip().partition("Status Message: ")[2] or str(error)
             raise _mismatch(what, x, f"the error {said!r}", suspects) from error
         if signature.per_step:
-            found, expected = _valid(found, lengths_B), _valid(expected, lengths_B)
+            kept_B = -(-lengths_B.numpy() // signature.stride)
+            found, expected = _valid(found, kept_B), _valid(expected, kept_B)
         worst = max(worst, differs(what, x, found, expected, suspects))
     return worst
 
@@ -108,10 +109,10 @@ def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.nda
     return [tensor.numpy() for tensor in (y, *([rest] if isinstance(rest, Tensor) else rest))]
 
 
-def _valid(outputs: Sequence[np.ndarray], lengths_B: Tensor) -> list[np.ndarray]:
+def _valid(outputs: Sequence[np.ndarray], lengths_B: np.ndarray) -> list[np.ndarray]:
     """The same with zeros at padded steps of y, where nothing that stands there means anything."""
     y_BTO, *rest = outputs
-    valid_BT = np.arange(y_BTO.shape[1]) < lengths_B.numpy()[:, None]
+    valid_BT = np.arange(y_BTO.shape[1]) < lengths_B[:, None]
     return [np.where(valid_BT[..., None], y_BTO, 0), *rest]
 
 

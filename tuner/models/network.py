@@ -16,6 +16,7 @@ from tuner.models.inputs import Tokens, Values
 from tuner.models.pictures import Pictures
 from tuner.models.shape import Dropouts, Shape
 from tuner.models.steps import Steps
+from tuner.models.subsampling import Subsampling
 
 Outputs = Tensor | tuple[Tensor, Tensor] | tuple[Tensor, list[Tensor]]
 
@@ -31,6 +32,7 @@ class Network(nn.Module):
     def __init__(
         self,
         inputs: Values | Tokens,
+        subsampling: Subsampling | None,
         convolution: Convolution | None,
         encoder: Encoder,
         attention: SelfAttention | None,
@@ -44,6 +46,7 @@ class Network(nn.Module):
         super().__init__()
         self.pictures = pictures
         self.inputs = inputs
+        self.subsampling = subsampling
         self.convolution = convolution
         self.encoder = encoder
         self.attention = attention
@@ -62,6 +65,8 @@ class Network(nn.Module):
             x, lengths_B = self.pictures(x, lengths_B)
         steps = Steps(x, lengths_B)
         x_BTF = self._dropped(self.inputs(x, steps), self.dropouts.input_dropout)
+        if self.subsampling is not None:
+            x_BTF, steps = self.subsampling(x_BTF, steps)
         state = list(state or ())
         ends: list[Tensor] = []
         if self.convolution is not None:

@@ -40,6 +40,8 @@ class Shape:
     carries: bool = False
     """(x, lengths_B, state) → (y, state): a batch goes on where the one before ended. `None` starts
     afresh. The state is that after the last of the T steps: what goes on must not be padded."""
+    stride: int = 1
+    """Input steps for each step that has an output: of T, ⌈T / stride⌉ have one."""
     crf: bool = False
     """(x, lengths_B) → (y_BTO, transitions): scores from tag to tag, rows 0 to O-1, from the start,
     row O, and to the end, row O+1; (O+2, O)."""
@@ -57,12 +59,31 @@ class Shape:
             raise ValueError(f"a network reads either numbers or tokens; got {self}")
         if self.characters and not self.vocabulary:
             raise ValueError(f"characters belong to tokens, which need a vocabulary; got {self}")
+        if self.stride < 1 or (self.stride > 1 and (self.carries or not self.per_step)):
+            raise ValueError(f"a stride thins the steps of outputs that carry nothing; got {self}")
         if self.crf and (self.carries or not self.per_step):
             raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
         if self.picture and (self.per_step or self.inputs != self.picture[1] * self.picture[2]):
             raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
         if self.decodes and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
+
+
+def strided(stride: int, size: int) -> list[tuple[int, int]]:
+    """Stride and kernel of each layer that thins steps: one for each prime factor, 4 is twice 2.
+
+    Args:
+        stride: of all layers together.
+        size: steps of a kernel, odd; a longer stride takes a longer one, which skips nothing.
+    """
+    found, factor = [], 2
+    while stride > 1:
+        if stride % factor:
+            factor += 1
+            continue
+        found.append((factor, max(size, factor | 1)))
+        stride //= factor
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

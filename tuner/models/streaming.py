@@ -110,6 +110,8 @@ def looks_ahead(module: nn.Module) -> list[tuple[str, str]]:
     if foreign := [c for c in cells if not isinstance(c, nn.RNNBase) and not hasattr(c, "held")]:
         rule = "`model/cell` must tell the state after each row's last step, by a method `held`"
         found.append((rule, type(foreign[0]).__name__))
+    if module.subsampling is not None:
+        found.append(("`data/subsampling` must be 1", "one that sees the steps around it"))
     if module.convolution is not None and module.convolution.sees_ahead:
         steps = module.convolution.reach // 2
         found.append(("`model/convolution` must be 0", f"one that sees {steps} steps ahead"))

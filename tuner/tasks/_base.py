@@ -147,6 +147,8 @@ class Task(ABC):
     """Whether each step has an output, or each sequence one."""
     search: Search | None = None
     """How the model's answers are looked for, where they are texts that it says token by token."""
+    stride: int = 1
+    """Input steps for each step that has an output."""
     window: int = 0
     """Steps that a batch of a stream advances, where each row of a batch goes on with what that
     row of the batch before ended with, and the model hands its state on; 0 for rows that stand by
@@ -159,11 +161,16 @@ class Task(ABC):
             inputs=self.num_inputs,
             outputs=self.num_outputs,
             per_step=self.per_step,
+            stride=self.stride,
             vocabulary=self.vocabulary,
             characters=self.characters,
             picture=self.facts.picture,
             carries=self.window > 0,
         )
+
+    def output_steps(self, lengths_B: Any) -> Any:
+        """Steps that have an output, of each row of an array or a tensor of input steps."""
+        return -(-lengths_B // self.stride)
 
     def shapes(self) -> list[Shape]:
         """The networks that the task's model is made of; most are one network."""
@@ -214,6 +221,11 @@ class Task(ABC):
     def target_lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
         """Steps of each row's target; for tasks with arrays that are `TARGET_TIMED` only."""
         raise NotImplementedError
+
+    def left_out(self, store: Store, fold: int | None) -> int | None:
+        """Training sequences that `rows` leaves out, since nothing can be learned from them; None
+        where there are none such."""
+        return None
 
     def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
         """How an epoch over some training rows evens out their classes; None: each comes once."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
 from tuner.models import decoder_size, picture_size
-from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape
+from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape, strided
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,8 @@ class RecurrentConfig(ArchitectureConfig):
     initial_state: Literal["zero", "learned"] = "zero"
     """What every sequence starts from, layer by layer and direction by direction."""
     convolution: int = Field(default=0, ge=0, le=63)
-    """Steps of a convolution in front of the layers, an odd number; 0 is none."""
+    """Steps of a convolution in front of the layers, an odd number; 0 is none, or 3 where a stride
+    asks for one."""
     convolution_filters: int = Field(default=64, ge=1)
     """Features per step that it gives, or that the layers of `picture_layers` do."""
     picture_layers: int = Field(default=3, ge=1, le=6)
@@ -122,6 +123,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
     from tuner.models.pictures import Pictures
+    from tuner.models.subsampling import Subsampling
 
     _check(config, shape)
     config = solved(config, shape)
@@ -138,8 +140,12 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     pictures = None
     if shape.picture:
         pictures = Pictures(shape.picture, config.picture_layers, config.convolution_filters)
-    convolution = None
-    if config.convolution:
+    subsampling = convolution = None
+    if shape.stride > 1:
+        filters, size = config.convolution_filters, _kernel(config)
+        subsampling = Subsampling(read, filters, shape.stride, size)
+        read = filters
+    elif config.convolution:
         filters, size = config.convolution_filters, config.convolution
         convolution = Convolution(read, filters, size, causal=shape.carries)
         read = filters
@@ -170,6 +176,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         head = nn.Linear(_pooled_size(config, shape), shape.outputs)
     return Network(
         inputs,
+        subsampling,
         convolution,
         encoder,
         attention,
@@ -240,7 +247,12 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
     if shape.picture:
         layers, filters = config.picture_layers, config.convolution_filters
         total += picture_size.num_parameters(shape.picture[2], layers, filters)
-    if config.convolution:
+    if shape.stride > 1:
+        filters = config.convolution_filters
+        for _, size in strided(shape.stride, _kernel(config)):
+            total += (size * read + 1) * filters
+            read = filters
+    elif config.convolution:
         total += (config.convolution * read + 1) * config.convolution_filters
         read = config.convolution_filters
     cell = registry.get("cells", config.cell)
@@ -283,6 +295,11 @@ def _read_size(config: RecurrentConfig, shape: Shape) -> int:
     if not shape.vocabulary:
         return shape.inputs
     return config.embedding + (config.character_filters if shape.characters else 0)
+
+
+def _kernel(config: RecurrentConfig) -> int:
+    """Steps of a strided convolution's kernel."""
+    return config.convolution or 3
 
 
 def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
