@@ -36,6 +36,11 @@ def settings(spec: dict[str, Any], data: Path) -> list[str]:
         for key, file in files.items()
         if isinstance(file, str)
     ]
+    found += [
+        f"data/{key}={json.dumps([str(data.resolve() / file) for file in several])}"
+        for key, several in files.items()
+        if isinstance(several, list)
+    ]
     return [*found, "search/confirm=1", f"search/seeds={SEEDS}"]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tuner import registry
-from tuner.data import png
+from tuner.data import png, wav
 from tuner.data.config import DataConfig
 from tuner.data.prepare import prepare
 from tuner.training.job import Job
@@ -153,6 +154,43 @@ def pictures_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return write_rows(path, rows)
 
 
+RATE = 2_000
+"""Samples per second of made recordings."""
+
+
+def tones(letters: str, rng: np.random.Generator) -> np.ndarray:
+    """A recording of letters as tones of their own, each of some length, with pauses and noise."""
+    pieces = [np.zeros(int(rng.integers(40, 120)))]
+    for letter in letters:
+        pitch = {"a": 120.0, "b": 300.0, "c": 700.0}.get(letter, 0.0)
+        time = np.arange(int(rng.integers(120, 200))) / RATE
+        pieces += [0.5 * np.sin(2 * np.pi * pitch * time), np.zeros(int(rng.integers(40, 120)))]
+    samples = np.concatenate(pieces)
+    noisy: np.ndarray = samples + rng.normal(0, 0.01, len(samples))
+    return noisy
+
+
+def recordings_jsonl(path: Path, *, num: int = 40, seed: int = 0) -> Path:
+    """A manifest of tones as letters, a space for a silence; the WAV files lie beside it."""
+    rng = np.random.default_rng(seed)
+    (path.parent / "wav").mkdir(exist_ok=True)
+    lines = []
+    for i in range(num):
+        letters = rng.choice(list("abc"), int(rng.integers(2, 6)))
+        text = "".join(letters)
+        if len(text) > 3:
+            text = f"{text[:2]} {text[2:]}"
+        file = path.parent / "wav" / f"{i:03d}.wav"
+        file.write_bytes(wav.encode(tones(text, rng), RATE))
+        lines.append(json.dumps({"path": str(file), "text": text}))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+AUDIO = {"rate": RATE, "bands": 8, "window": 40, "hop": 16, "low": 50}
+"""How they are read: some 30 frames of 8 bands each."""
+
+
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
@@ -165,9 +203,13 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
     raw file, `rows.*`, lies beside them. `sizes` are what its writer takes."""
     module = registry.get("tasks", name)
     about = module.data(module.Config(**TASKS[name]))
-    if about.target == "number":
+    if name == "ctc":
+        recordings_jsonl(folder / "rows.jsonl", **sizes)
+        data: dict[str, Any] = {"train": "rows.jsonl", "audio": AUDIO, "target": "text"}
+        data |= {"test": 0.2}
+    elif about.target == "number":
         numbers_csv(folder / "rows.csv", **sizes)
-        data: dict[str, Any] = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
+        data = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
         data |= {"target": ["price", "weight"]}
     elif about.target == "tags":
         tagged_conll(folder / "rows.conll", **sizes)

@@ -11,7 +11,9 @@ import yaml
 from command import write_spec
 
 from tuner import cli
+from tuner.data.audio import Audio
 from tuner.spec_reader import load
+from tuner.tasks import ctc
 
 SEARCH = (Path(__file__).parent.parent / "docs" / "search.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"(?:^ {4}|`)(tuner [^`\n]+)", SEARCH, re.MULTILINE)
@@ -36,3 +38,14 @@ def test_every_event_is_told_of() -> None:
     assert len(kinds) == 7
     for kind in kinds:
         assert f"\n| `{kind}` |" in SEARCH
+
+
+SPEECH = (Path(__file__).parent.parent / "docs" / "speech.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_recordings_tells_of_every_setting(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", SPEECH, re.DOTALL)
+    spec = load(write_spec(tmp_path / "s.yaml", **yaml.safe_load(block)))
+    assert spec.metric == "wer" and spec.data.audio is not None
+    told = set(re.findall(r"`(\w+)(?:: [^`]*)?`", SPEECH))
+    assert told >= set(Audio.model_fields) - {"path"} | set(ctc.METRICS)

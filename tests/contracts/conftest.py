@@ -13,6 +13,7 @@ from tuner.export.bundle import Bundle
 from tuner.training.fit import Fit
 
 SETTINGS: dict[str, dict[str, Any]] = {
+    "ctc": {"data/subsampling": 4, "model/directions": 2},
     "classification": {"model/directions": 2, "model/pooling": "attention"},
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"data/window": 24, "model/tied": True, "model/initial_state": "learned"},

@@ -18,6 +18,7 @@ from tuner.training.rank import Rank
 SHOWN = {
     "captioning": {"errors", "attention-1"},
     "classification": {"confusion", "attention"},
+    "ctc": {"words", "errors"},
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
     "language_modelling": {"samples"},
     "regression": {"predicted-1", "predicted-2"},

@@ -17,6 +17,7 @@ from tuner.tasks._base import Batch, Outputs, Task
 from tuner.training.fit import build_module
 
 SETTINGS = {
+    "ctc": {"data/subsampling": 6, "data/stack": 2},
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
     "seq2seq": {"data/characters": 2},
@@ -88,7 +89,8 @@ def valid(task: Task, outputs: Outputs, batch: Batch) -> list[Tensor]:
         return [logp_U[:length] for logp_U, length in zip(y, ends, strict=True)]
     if not task.per_step:
         return list(y)
-    return [y_TO[:length] for y_TO, length in zip(y, batch.lengths.tolist(), strict=True)]
+    steps_B = task.output_steps(batch.lengths).tolist()
+    return [y_TO[:steps] for y_TO, steps in zip(y, steps_B, strict=True)]
 
 
 @pytest.mark.parametrize("cell", registry.names("cells"))
@@ -120,9 +122,10 @@ def test_neither_loss_nor_scores_see_what_is_said_of_padding(name: str, store: S
     if not task.per_step:
         assert steps_of(outputs).shape[0] == len(batch.inputs), "nothing is said of padding"
         return
-    padded_BT = torch.arange(batch.inputs.shape[1]) >= batch.lengths[:, None]
+    y_BTO = steps_of(outputs)
+    padded_BT = torch.arange(y_BTO.shape[1]) >= task.output_steps(batch.lengths)[:, None]
     assert padded_BT.any()
-    y_BTO = torch.where(padded_BT[..., None], 50.0, steps_of(outputs))
+    y_BTO = torch.where(padded_BT[..., None], 50.0, y_BTO)
     said: Any = (y_BTO, outputs[1]) if isinstance(outputs, tuple) else y_BTO
     torch.testing.assert_close(task.loss(said, batch), task.loss(outputs, batch))
     torch.testing.assert_close(task.statistics(said, batch), task.statistics(outputs, batch))

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tuner import cli
+from tuner.data import wav
 from tuner.data.formats.csv import read as read_csv
 from tuner.data.layout import Layout
 from tuner.errors import CommandError, DataError
@@ -142,6 +144,12 @@ def test_what_is_longer_than_ever_seen_is_answered_and_noted(
             writer = csv.DictWriter(file, list(first))
             writer.writeheader()
             writer.writerows([*rows[:40], *longer])
+    elif raw.suffix == ".jsonl":
+        audio = Predictor.open(bundle.folder).layout.audio
+        assert audio is not None
+        samples = np.zeros(audio.window_samples + 2_999 * audio.hop_samples)
+        (tmp_path / "long.wav").write_bytes(wav.encode(samples, audio.rate))
+        path.write_text('{"path": "long.wav"}')
     elif raw.suffix == ".conll":
         path.write_text("mr\tO\n" * 3000)
     else:

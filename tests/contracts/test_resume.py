@@ -15,6 +15,7 @@ from tuner.training.rank import Rank
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "classification": {"data/sampling": "over", "augmentation/mixup": 0.2},
+    "ctc": {"data/subsampling": 2, "augmentation/jitter": 0.1},
     "regression": {"augmentation/jitter": 0.1},
     "tagging": {"model/crf": True, "regularization/embedding_dropout": 0.1},
     "language_modelling": {"data/window": 24, "training/batch_size": 4},

@@ -12,6 +12,7 @@ from tuner.config import TrialConfig, all_paths
 TASKS = {
     "captioning": {"name": "captioning"},
     "classification": {"name": "classification"},
+    "ctc": {"name": "ctc"},
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},
     "regression": {"name": "regression"},

@@ -75,3 +75,25 @@ def test_texts(tmp_path: Path, name: str) -> None:
     with (tmp_path / "answers.csv").open(encoding="utf-8") as file:
         answers = list(csv.DictReader(file))
     assert len({answer["id"] for answer in answers}) == {"messages": 600, "questions": 900}[name]
+
+
+def test_whistles(tmp_path: Path) -> None:
+    for name in ("whistles.py", "whistles.yaml"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    script = [sys.executable, str(tmp_path / "whistles.py")]
+    subprocess.run(script, check=True, capture_output=True)
+    few = ("--trials", "1", "--set", "training/epochs=8")
+    done = tuner("sweep", "whistles.yaml", *few, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = tuner("export", "whistles", "--to", "model", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "data" / "whistles.csv").open() as file:
+        texts = {row["path"]: row["text"] for row in csv.DictReader(file)}
+    recordings = [f"data/whistles/{number:03d}.wav" for number in range(20)]
+    done = tuner("predict", "model", *recordings, "--output", "answers.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "answers.csv").open() as file:
+        answers = list(csv.DictReader(file))
+    assert [answer["id"] for answer in answers] == recordings
+    right = sum(a["text"] == texts[a["id"].removeprefix("data/")] for a in answers)
+    assert right > 10

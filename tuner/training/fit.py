@@ -62,6 +62,7 @@ class Fit:
         self.fold = fold
         self._stream = [config.training.seed, 0 if fold is None else fold + 1]
         rows, streams = self._rows("train")
+        self._left_out = task.left_out(store, fold)
         self.train = TrainingRows(task, store, rows, ranks.device, config, self._stream, streams)
         self.validation = self.batches("validation")
         self.module = build_module(config, task)
@@ -144,6 +145,8 @@ class Fit:
         if not torch.stack([p.detach().square().sum() for p in self.parameters]).isfinite().all():
             raise Diverged(f"the squares of the weights overflow in epoch {number}")
         figures = self.gradients.end()
+        if self._left_out is not None:
+            figures["left_out"] = float(self._left_out)
         return {"train_loss": total / max(count, 1), "lr": self._rate, **figures}
 
     def step(self, places: np.ndarray) -> tuple[torch.Tensor, int]:

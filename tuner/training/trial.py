@@ -37,8 +37,8 @@ class Report:
 
     epoch: int
     metrics: dict[str, float]
-    """Validation metrics (means over folds), `train_loss`, `lr`, norms of the gradient and
-    `rows_per_second`."""
+    """Validation metrics (means over folds), `train_loss`, `lr`, norms of the gradient,
+    `rows_per_second`, and `left_out` of tasks that leave training sequences out."""
     best: float
     """Best value of the objective so far."""
     best_epoch: int

@@ -1,0 +1,343 @@
+"""A text for each sequence, whose tokens come in the order of its steps: speech, handwriting.
+
+Nobody says at which step a token stands: every path that gives the text counts (Graves et al.,
+2006). A path needs a step for each token and one more between equal ones. A training target that
+has too few is left out and counted; one that is scored stays, can never be said, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from tuner.data.card import TaskData
+from tuner.data.ids import FIRST, UNKNOWN
+from tuner.models.shape import SettingsRefused
+from tuner.part import Config as PartConfig
+from tuner.plots.exhibits import Exhibit, Listing
+from tuner.tasks import _ctc, _exhibits
+from tuner.tasks._base import Batch, Facts, Outputs, Run, Split
+from tuner.tasks._edits import Edits, edits
+from tuner.tasks._inputs import SequenceInputs
+from tuner.tasks._sequences import SequenceTask
+from tuner.tasks._tables import Table
+from tuner.tasks._targets import TargetReader
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tuner.data.store import Steps, Store
+
+METRICS = {
+    "wer": "minimize",
+    "cer": "minimize",
+    "exact_match": "maximize",
+    "loss": "minimize",
+    "too_long": "minimize",
+}
+"""Metric → direction; the first is the default objective. Word and character error rates are edits
+by what was to be said, of all texts together; `loss` is nats per token, of targets that have steps
+enough; `too_long` counts those that have not."""
+
+AUGMENTED = frozenset({"values"})
+
+_CHUNK = 4096
+"""Targets whose ids are in memory at a time."""
+_NO_WORD = "\ufffd"
+"""Stands for what no training target had."""
+
+
+class Config(PartConfig):
+    """Options of the task."""
+
+    name: Literal["ctc"] = "ctc"
+    beam: int = Field(default=1, ge=1, le=256)
+    """Prefixes that decoding follows, whether it is scored or asked; 1 takes the likeliest output
+    of each step instead."""
+
+
+class InputConfig(SequenceInputs):
+    """How a sequence becomes inputs, and how many steps it keeps."""
+
+    stack: int = Field(default=1, ge=1, le=16)
+    """Steps that are read as one, side by side (Sak et al., 2015); of no effect where tokens are
+    read."""
+    subsampling: int = Field(default=1, ge=1, le=16)
+    """Steps for each that has an output, thinned by convolutions of `model/convolution` steps and
+    `model/convolution_filters` features, one for each prime factor."""
+
+    @model_validator(mode="after")
+    def _keeps_steps(self) -> InputConfig:
+        if self.encoding == "bag_of_words":
+            raise ValueError("must be ids or one_hot as `data/encoding`: tokens come step by step")
+        return self
+
+
+def data(options: Config) -> TaskData:
+    """A text for each sequence, by default of characters."""
+    return TaskData(kind="sequence", target="tokens", target_tokens="character", aligned=True)
+
+
+def create(options: Config, inputs: InputConfig, facts: Facts) -> Ctc:
+    """Makes the task for one data set."""
+    return Ctc(options, inputs, facts)
+
+
+class Ctc(SequenceTask):
+    """The likelihood of each target by all paths that give it."""
+
+    TARGET_TIMED = frozenset({"targets", "weights"})
+    per_step = True
+
+    def __init__(self, options: Config, inputs: InputConfig, facts: Facts) -> None:
+        super().__init__(inputs, facts)
+        self._beam = options.beam
+        self._stack = 1 if self.vocabulary else inputs.stack
+        self.num_inputs *= self._stack
+        self.stride = inputs.subsampling
+        self.target = TargetReader(facts)
+        self.num_outputs = self.target.vocabulary
+        self._last: tuple[Steps, np.ndarray] | None = None
+
+    def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
+        rows = super().rows(store, split, fold)
+        if split != "train":
+            return rows
+        kept = rows[self._fits(store)[rows]]
+        if not len(kept):
+            raise SettingsRefused(
+                "some training target must have steps enough: `data/stack` times "
+                "`data/subsampling` must be smaller",
+                got=f"{self._stack * self.stride} steps as one",
+                fix="Lower it, or shorten `data/audio/hop`.",
+            )
+        return kept
+
+    def left_out(self, store: Store, fold: int | None) -> int:
+        rows = super().rows(store, "train", fold)
+        return int((~self._fits(store)[rows]).sum())
+
+    def lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        lengths_R = super().lengths(steps, rows)
+        return None if lengths_R is None else -(-lengths_R // self._stack)
+
+    def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
+        inputs, lengths_B, _ = self.reader.cut(steps, rows)
+        if self._stack > 1:
+            inputs, lengths_B = _stacked(inputs, self._stack), -(-lengths_B // self._stack)
+        target_BU, length_B = self.target.cut(steps, rows)
+        weights_BU = np.arange(target_BU.shape[1]) < length_B[:, None]
+        return Batch(
+            inputs=inputs,
+            lengths=lengths_B,
+            targets=target_BU,
+            weights=weights_BU.astype(np.float32),
+            target_lengths=length_B,
+        )
+
+    def target_lengths(self, steps: Steps, rows: np.ndarray) -> np.ndarray:
+        assert steps.target_tokens is not None
+        lengths_R: np.ndarray = steps.target_tokens.length_S[rows]
+        return lengths_R
+
+    def count(self, steps: Steps, rows: np.ndarray) -> int:
+        return int(self.target_lengths(steps, rows).sum())
+
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
+        total: Tensor = self._losses(outputs, batch).sum()
+        return total
+
+    def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
+        import torch
+
+        steps_B = self.output_steps(batch.lengths)
+        valid_BT = torch.arange(outputs.shape[1], device=outputs.device) < steps_B[:, None]
+        broken = (~torch.isfinite(outputs)).any(dim=-1) & valid_BT
+        target_BU, length_B = batch.targets.cpu().numpy(), batch.target_lengths.cpu().numpy()
+        fits_B = _ctc.frames_needed(target_BU, length_B) <= steps_B.cpu().numpy()
+        counted_B = fits_B & (length_B > 0)
+        loss_B = self._losses(outputs, batch)[torch.from_numpy(counted_B).to(outputs.device)]
+        said_B = self._said(outputs.detach().float().cpu().numpy(), steps_B.cpu().numpy())
+        counts = np.zeros(_COUNTS)
+        for target_U, length, said in zip(target_BU, length_B, said_B, strict=True):
+            if length:
+                counts += self._counts(target_U[:length], said)
+        tail = [
+            float(loss_B.double().sum()),
+            float(length_B[counted_B].sum()),
+            float((~fits_B).sum()),
+            float(broken.sum()),
+        ]
+        return torch.from_numpy(np.concatenate([counts, tail])).to(outputs.device)
+
+    def metrics(self, statistics: Sequence[float]) -> dict[str, float]:
+        right, *word_edits, letters, letter_edits, exact, texts, loss, tokens, long, broken = (
+            statistics
+        )
+        if broken or not texts or not tokens:
+            return dict.fromkeys(METRICS, float("nan"))
+        substitutions, deletions, _ = word_edits
+        return {
+            "wer": sum(word_edits) / max(right + substitutions + deletions, 1),
+            "cer": letter_edits / max(letters, 1),
+            "exact_match": exact / texts,
+            "loss": loss / tokens,
+            "too_long": long,
+        }
+
+    def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
+        right, substitutions, deletions, insertions = map(int, statistics[:4])
+        table = Table(
+            about="Words that were to be said, by what was said in their place, and others.",
+            columns=("said", "another said", "left out", "made up"),
+            rows={"words": (right, substitutions, deletions, insertions)},
+        )
+        return {"words": table}
+
+    def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+        """Texts with errors, beside what was said."""
+        listed: list[tuple[str, ...]] = []
+        for chunk in _exhibits.chunks(rows):
+            if len(listed) < _exhibits.LISTED:
+                listed += self._errors(store, chunk, run)
+        if not listed:
+            return {}
+        about, columns = "The first texts with errors.", ("id", "text", "said")
+        return {
+            "errors": Listing(about=about, columns=columns, rows=tuple(listed[: _exhibits.LISTED]))
+        }
+
+    def _errors(self, store: Store, rows: np.ndarray, run: Run) -> list[tuple[str, ...]]:
+        batch = self.batch(store, rows)
+        said_B = self._said(run(batch, None)[0], self.output_steps(batch.lengths))
+        found: list[tuple[str, ...]] = []
+        for row, target_U, weights_U, said in zip(
+            rows, batch.targets, batch.weights, said_B, strict=True
+        ):
+            texts = self._text(target_U[weights_U > 0]), self._text(said)
+            if texts[0] != texts[1]:
+                shown = (_exhibits.shortened(text.split()) for text in texts)
+                found.append((store.ids[int(row)], *shown))
+        return found
+
+    def baselines(
+        self, store: Store, split: Split, fold: int | None
+    ) -> dict[str, dict[str, float]]:
+        """The most frequent training token, as often as half of the training targets have tokens.
+
+        Its loss is that of the shares of lengths and of tokens in training targets.
+        """
+        facts = self.facts.statistics
+        counts_V = np.asarray(facts.target_token_counts, dtype=np.float64)
+        times = np.asarray(facts.target_lengths, dtype=np.float64)
+        usual = int(np.searchsorted(times.cumsum(), times.sum() / 2))
+        share_L = (times + 1) / (times.sum() + len(times) + 1)
+        known_V = counts_V[counts_V > 0]
+        share_O = np.concatenate([np.ones(FIRST), known_V + 1])
+        share_O /= share_O.sum()
+        said = [FIRST + int(known_V.argmax())] * usual
+        rows = self.rows(store, split, fold)
+        counts, loss = np.zeros(_COUNTS), 0.0
+        for row in rows:
+            target_BU, length_B = self.target.cut(store, np.array([row]))
+            counts += self._counts(target_BU[0, : length_B[0]], said)
+            loss -= float(np.log(share_O[target_BU[0, : length_B[0]]]).sum())
+            loss -= float(np.log(share_L[min(int(length_B[0]), len(share_L) - 1)]))
+        scores = self.metrics([*counts, loss, float(self.count(store, rows)), 0.0, 0.0])
+        return {"most frequent token": scores}
+
+    def prediction_rows(self, steps: Steps) -> np.ndarray:
+        return np.arange(len(steps.length_S))
+
+    def is_labelled(self, steps: Steps) -> bool:
+        targets = steps.target_tokens
+        return targets is not None and bool((targets.length_S > 0).all())
+
+    def decode(
+        self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
+    ) -> dict[str, list[Any]]:
+        """For each sequence what is said in it."""
+        said_B = self._said(outputs, self.output_steps(batch.lengths))
+        return {
+            "id": [steps.ids[row] for row in rows],
+            "text": [self._text(said) for said in said_B],
+        }
+
+    def _losses(self, y_BTO: Tensor, batch: Batch) -> Tensor:
+        """loss_B in nats, infinite where a target has too few steps; 0 without a target."""
+        import torch
+        import torch.nn.functional as F
+
+        # What is added up over all paths needs single precision.
+        logs_TBO = torch.log_softmax(y_BTO.float(), dim=-1).transpose(0, 1)
+        length_B = batch.target_lengths
+        loss_B = F.ctc_loss(
+            logs_TBO,
+            batch.targets,
+            self.output_steps(batch.lengths).clamp(min=1),
+            length_B,
+            blank=_ctc.BLANK,
+            reduction="none",
+            zero_infinity=False,
+        )
+        return torch.where(length_B > 0, loss_B, 0.0)
+
+    def _said(self, y_BTO: np.ndarray, steps_B: np.ndarray) -> list[list[int]]:
+        """The tokens of each row's steps; what is unknown cannot be said."""
+        found: list[list[int]] = []
+        for y_TO, steps in zip(y_BTO, steps_B, strict=True):
+            scores_TO = y_TO[:steps].astype(np.float64)
+            if not len(scores_TO) or not np.isfinite(scores_TO).all():
+                # Told by the metrics, which are NaN.
+                found.append([])
+                continue
+            scores_TO[:, UNKNOWN] = -np.inf
+            whole = self._beam == 1
+            found.append(
+                _ctc.best_path(scores_TO) if whole else _ctc.prefix_beam(scores_TO, self._beam)
+            )
+        return found
+
+    def _text(self, ids: Sequence[int] | np.ndarray) -> str:
+        """The text of some ids, without white space around it."""
+        words = self.target.words()
+        tokens = [words[i - FIRST] if i >= FIRST else _NO_WORD for i in ids]
+        return self.target.joined(tokens).strip()
+
+    def _counts(self, target_U: np.ndarray, said: Sequence[int]) -> np.ndarray:
+        """Words said, replaced, left out and made up; letters, their edits; exact ones; texts."""
+        reference, answer = self._text(target_U), self._text(said)
+        words = reference.split()
+        if reference == answer:
+            return np.array([len(words), 0, 0, 0, len(reference), 0, 1, 1], dtype=np.float64)
+        of_words: Edits = edits(words, answer.split())
+        of_letters = edits(reference, answer).distance
+        right = len(words) - of_words.substitutions - of_words.deletions
+        return np.array([right, *of_words, len(reference), of_letters, 0, 1], dtype=np.float64)
+
+    def _fits(self, steps: Steps) -> np.ndarray:
+        """Whether each sequence has steps enough for its target, found out once."""
+        if self._last is None or self._last[0] is not steps:
+            all_S = np.arange(len(steps.length_S))
+            needed = [
+                _ctc.frames_needed(*self.target.cut(steps, rows))
+                for rows in np.split(all_S, range(_CHUNK, len(all_S), _CHUNK))
+            ]
+            steps_S = -(-steps.length_S.astype(np.int64) // (self._stack * self.stride))
+            self._last = steps, np.concatenate(needed) <= steps_S
+        return self._last[1]
+
+
+_COUNTS = 8
+"""Numbers that `Ctc._counts` gives."""
+
+
+def _stacked(x_BTF: np.ndarray, stack: int) -> np.ndarray:
+    """So many steps side by side as one; what is missing at the end is 0."""
+    num, steps, features = x_BTF.shape
+    whole = -(-steps // stack) * stack
+    padded = np.pad(x_BTF, ((0, 0), (0, whole - steps), (0, 0)))
+    return padded.reshape(num, whole // stack, stack * features)
