@@ -265,15 +265,16 @@ def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
 
 
 def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
-    """A bag of words leaves no step that could have a tag."""
+    """A bag of words leaves no step that could have a tag, or say a token."""
     module = registry.get("tasks", task["name"])
-    tags = module.data(module.Config(**task)).target == "tags"
-    if not tags or parts["data"].encoding != "bag_of_words":
+    about = module.data(module.Config(**task))
+    needed = about.target == "tags" or about.aligned
+    if not needed or parts["data"].encoding != "bag_of_words":
         return []
     return [
         _bound(
             "data/encoding",
-            "must keep the steps of a sequence where each has a tag",
+            "must keep the steps of a sequence where each has a tag or says a token",
             repr(parts["data"].encoding),
             "Take ids or one_hot.",
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tuner.data.card import TaskData
 from tuner.data.ids import FIRST, UNKNOWN
@@ -68,12 +68,6 @@ class InputConfig(SequenceInputs):
     subsampling: int = Field(default=1, ge=1, le=16)
     """Steps for each that has an output, thinned by convolutions of `model/convolution` steps and
     `model/convolution_filters` features, one for each prime factor."""
-
-    @model_validator(mode="after")
-    def _keeps_steps(self) -> InputConfig:
-        if self.encoding == "bag_of_words":
-            raise ValueError("must be ids or one_hot as `data/encoding`: tokens come step by step")
-        return self
 
 
 def data(options: Config) -> TaskData:

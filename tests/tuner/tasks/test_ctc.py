@@ -243,7 +243,7 @@ def test_a_stride_that_leaves_nothing_to_learn_is_refused(store: Store) -> None:
 
 
 def test_a_bag_of_words_has_no_order() -> None:
-    with pytest.raises(ValuesRefused, match="step by step"):
+    with pytest.raises(ValuesRefused, match="says a token"):
         TrialConfig.from_values({"data/encoding": "bag_of_words"}, OPTIONS)
 
 
