@@ -73,7 +73,7 @@ def learned(
     part = registry.get("tokenizers", layout.target_tokens)
     if not hasattr(part, "learn"):
         return layout
-    train = (text_S[s] or "" for s in np.flatnonzero(assigned.split_S == TRAIN))
+    train = (text_S[s] or "" for s in np.flatnonzero(assigned.split_S == TRAIN).tolist())
     size = config.target_vocabulary or part.SIZE
     return replace(layout, target_tokenizer=part.learn(train, size))
 

@@ -113,8 +113,8 @@ def _mono(body: bytes, header: _Header) -> np.ndarray:
 
 def encode(samples_N: np.ndarray, rate: int) -> bytes:
     """A file of 16-bit samples on one channel; what lies beyond [-1, 1] is cut off."""
-    scaled = np.round(np.clip(samples_N, -1, 1) * (2**15 - 1)).astype("<i2").tobytes()
+    scaled = np.round(np.clip(samples_N, -1, 1) * (2**15 - 1)).astype("<i2")
     head = struct.pack("<HHIIHH", _PCM, 1, rate, 2 * rate, 2, 16)
     chunks = b"fmt " + struct.pack("<I", len(head)) + head
-    chunks += b"data" + struct.pack("<I", len(scaled)) + scaled
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+    chunks += b"data" + struct.pack("<I", scaled.nbytes) + scaled.tobytes()
+    return b"".join([b"RIFF", struct.pack("<I", 4 + len(chunks)), b"WAVE", chunks])

@@ -105,7 +105,8 @@ class Decoder(nn.Module):
         elif not self.feeds:
             r_BUR, _, weight_BUT = self._advance(e_BUE, kept, seen_BT, state)
             return self._dropped(r_BUR), weight_BUT
-        pieces, weights = [], []
+        pieces: list[Tensor] = []
+        weights: list[Tensor] = []
         for u in range(read_BU.shape[1]):
             e_B1E = e_BUE[:, u : u + 1]
             if own and u:
@@ -142,7 +143,7 @@ class Decoder(nn.Module):
             context_BUC, weight_BUT = self.memory.look(h_BUH, kept, seen_BT)
         if context_BUC is not None:
             h_BUH = torch.cat([h_BUH, context_BUC], dim=-1)
-        return torch.tanh(self.readout(h_BUH)), state, weight_BUT
+        return torch.tanh(self.readout(h_BUH)), list(state), weight_BUT
 
     def _embedded(self, ids_BU: Tensor) -> Tensor:
         """What does not count among the known ids, of a text that is scored, is unknown."""

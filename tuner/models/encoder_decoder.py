@@ -138,7 +138,8 @@ class EncoderDecoder(nn.Module):
     def _said(self, encoded: Encoded) -> Tensor:
         num, device = len(encoded.seen_BT), encoded.seen_BT.device
         said: list[list[int]] = []
-        for rows in torch.arange(num, device=device).split(max(_ROWS // self.search.width, 1)):
+        most = max(_ROWS // self.search.width, 1)
+        for rows in torch.split(torch.arange(num, device=device), most):
             said += search(_Steps(self.decoder, encoded.of(rows)), len(rows), self.search)
         longest = max([1, *map(len, said)])
         padded = [ids + [0] * (longest - len(ids)) for ids in said]

@@ -100,7 +100,7 @@ class Ctc(SequenceTask):
         rows = super().rows(store, split, fold)
         if split != "train":
             return rows
-        kept = rows[self._fits(store)[rows]]
+        kept: np.ndarray = rows[self._fits(store)[rows]]
         if not len(kept):
             raise SettingsRefused(
                 "some training target must have steps enough: `data/stack` times "
