@@ -280,6 +280,6 @@ def perplexity(nats: float) -> float:
 
 def _misplaced(truth: list[str], said: list[str]) -> float:
     """Share of the longer text's places where the other has another token, or none."""
-    longer = max(len(truth), len(said), 1)
+    longer = max(len(truth), len(said))
     same = sum(a == b for a, b in zip(truth, said, strict=False))
-    return (longer - same) / longer
+    return (longer - same) / longer if longer else 0.0
