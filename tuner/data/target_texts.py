@@ -39,7 +39,7 @@ def read(
         dtype=np.int64,
     )
     code_N = code_R[sequences.row_N]
-    absent = np.flatnonzero(code_N < 0)
+    absent = _rows(sequences, code_N < 0)
     if complete and len(absent):
         mistakes.append(
             Mistake(
@@ -51,7 +51,7 @@ def read(
             )
         )
     first_N = np.repeat(code_N[sequences.offset_S], sequences.length_S)
-    other = np.flatnonzero((code_N != first_N) & (code_N >= 0) & (first_N >= 0))
+    other = _rows(sequences, (code_N != first_N) & (code_N >= 0) & (first_N >= 0))
     if len(other):
         mistakes.append(
             Mistake(
@@ -64,6 +64,14 @@ def read(
         )
     spelled = list(codes)
     return [spelled[code] if code >= 0 else None for code in code_N[sequences.offset_S].tolist()]
+
+
+def _rows(sequences: Sequences, chosen_N: np.ndarray) -> np.ndarray:
+    """Some steps, of each row of a file the first: a text has a step for each of its tokens."""
+    steps = np.flatnonzero(chosen_N)
+    _, first = np.unique(sequences.row_N[steps], return_index=True)
+    found: np.ndarray = steps[np.sort(first)]
+    return found
 
 
 def learned(

@@ -171,9 +171,9 @@ def test_its_size_is_known_without_building_it(
 
 
 def test_a_number_of_parameters_solves_its_width() -> None:
-    module = network(hidden_size=128, parameters=9000, directions=2)
+    module = network(hidden_size=128, parameters=50_000, directions=2)
     total = sum(parameter.numel() for parameter in module.parameters())
-    assert total == pytest.approx(9000, rel=0.02)
+    assert total == pytest.approx(50_000, rel=0.02)
     with pytest.raises(SettingsRefused):
         network(hidden_size=128, parameters=100)
 
