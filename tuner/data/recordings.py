@@ -47,6 +47,8 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     absent = columns.absent_rows(table, audio.path)
     if len(absent):
         raise DataError(_unnamed(table, audio.path, absent))
+    if layout.id in names:
+        _refuse_shared(table, layout.id)
     named = table.columns.column(audio.path).cast(pa.string()).to_pylist()
     refused: list[Mistake] = []
     frames: list[np.ndarray] = []
@@ -184,6 +186,23 @@ def _unnamed(table: RawTable, name: str, rows: np.ndarray) -> Mistake:
         got=f"{len(rows):,} missing",
         fix="Name the files or remove the rows.",
     )
+
+
+def _refuse_shared(table: RawTable, name: str) -> None:
+    """Raises `DataError` if two rows have one id, since their frames would become one sequence."""
+    first: dict[object, int] = {}
+    ids = table.columns.column(name).to_pylist()
+    again = [row for row, each in enumerate(ids) if first.setdefault(each, row) != row]
+    if again:
+        raise DataError(
+            Mistake(
+                code="data/audio-id",
+                rule=f"each row must have an id of its own in column {name!r}",
+                where=f"{table.name} {columns.told(table, np.array(again))}",
+                got=f"{len(again):,} with the id of another",
+                fix="Give each its own, or name another column as `data/id`.",
+            )
+        )
 
 
 def _too_much(table: RawTable) -> Mistake:

@@ -3,6 +3,7 @@
 Nobody says at which step a token stands: every path that gives the text counts (Graves et al.,
 2006). A path needs a step for each token and one more between equal ones. A training target that
 has too few is left out and counted; one that is scored stays, can never be said, and is counted.
+Tokens that no training target had are learned as one and never said.
 """
 
 from __future__ import annotations
@@ -46,8 +47,6 @@ AUGMENTED = frozenset({"values"})
 
 _CHUNK = 4096
 """Targets whose ids are in memory at a time."""
-_NO_WORD = "\ufffd"
-"""Stands for what no training target had."""
 
 
 class Config(PartConfig):
@@ -122,7 +121,7 @@ class Ctc(SequenceTask):
         inputs, lengths_B, _ = self.reader.cut(steps, rows)
         if self._stack > 1:
             inputs, lengths_B = _stacked(inputs, self._stack), -(-lengths_B // self._stack)
-        target_BU, length_B = self.target.cut(steps, rows)
+        target_BU, length_B = self.target.written(steps, rows)
         weights_BU = np.arange(target_BU.shape[1]) < length_B[:, None]
         return Batch(
             inputs=inputs,
@@ -151,7 +150,8 @@ class Ctc(SequenceTask):
         valid_BT = torch.arange(outputs.shape[1], device=outputs.device) < steps_B[:, None]
         broken = (~torch.isfinite(outputs)).any(dim=-1) & valid_BT
         target_BU, length_B = batch.targets.cpu().numpy(), batch.target_lengths.cpu().numpy()
-        fits_B = _ctc.frames_needed(target_BU, length_B) <= steps_B.cpu().numpy()
+        known_BU = np.where(target_BU < self.num_outputs, target_BU, UNKNOWN)
+        fits_B = _ctc.frames_needed(known_BU, length_B) <= steps_B.cpu().numpy()
         counted_B = fits_B & (length_B > 0)
         loss_B = self._losses(outputs, batch)[torch.from_numpy(counted_B).to(outputs.device)]
         said_B = self._said(outputs.detach().float().cpu().numpy(), steps_B.cpu().numpy())
@@ -236,10 +236,11 @@ class Ctc(SequenceTask):
         rows = self.rows(store, split, fold)
         counts, loss = np.zeros(_COUNTS), 0.0
         for row in rows:
-            target_BU, length_B = self.target.cut(store, np.array([row]))
-            counts += self._counts(target_BU[0, : length_B[0]], said)
-            loss -= float(np.log(share_O[target_BU[0, : length_B[0]]]).sum())
-            loss -= float(np.log(share_L[min(int(length_B[0]), len(share_L) - 1)]))
+            written_BU, (length,) = self.target.written(store, np.array([row]))
+            ids_BU, _ = self.target.cut(store, np.array([row]))
+            counts += self._counts(written_BU[0, :length], said)
+            loss -= float(np.log(share_O[ids_BU[0, :length]]).sum())
+            loss -= float(np.log(share_L[min(length, len(share_L) - 1)]))
         scores = self.metrics([*counts, loss, float(self.count(store, rows)), 0.0, 0.0])
         return {"most frequent token": scores}
 
@@ -270,7 +271,7 @@ class Ctc(SequenceTask):
         length_B = batch.target_lengths
         loss_B = F.ctc_loss(
             logs_TBO,
-            batch.targets,
+            torch.where(batch.targets < self.num_outputs, batch.targets, UNKNOWN),
             self.output_steps(batch.lengths).clamp(min=1),
             length_B,
             blank=_ctc.BLANK,
@@ -297,9 +298,7 @@ class Ctc(SequenceTask):
 
     def _text(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of some ids, without white space around it."""
-        words = self.target.words()
-        tokens = [words[i - FIRST] if i >= FIRST else _NO_WORD for i in ids]
-        return self.target.joined(tokens).strip()
+        return self.target.joined(self.target.spelled(ids)).strip()
 
     def _counts(self, target_U: np.ndarray, said: Sequence[int]) -> np.ndarray:
         """Words said, replaced, left out and made up; letters, their edits; exact ones; texts."""

@@ -271,6 +271,15 @@ def test_all_bad_recordings_are_told_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_recording_named_twice_is_told(tmp_path: Path) -> None:
+    rows = written(tmp_path)
+    manifest(tmp_path, "rows.csv", [*rows, rows[2]])
+    with pytest.raises(DataError) as refused:
+        prepared(tmp_path, "rows.csv")
+    (mistake,) = refused.value.mistakes
+    assert mistake.code == "data/audio-id" and "line 18" in mistake.where
+
+
 def test_recordings_of_another_rate_are_brought_to_this_one(tmp_path: Path) -> None:
     rows = written(tmp_path)
     content = wav.encode(tone(300, 0.2, 8_000), 8_000)

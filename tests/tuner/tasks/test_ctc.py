@@ -225,6 +225,24 @@ def test_what_is_scored_stays_but_for_a_loss_that_is_infinite(crowded: Path) -> 
     assert found["loss"] == pytest.approx(without["loss"]) and found["wer"] != without["wer"]
 
 
+def test_what_no_training_text_had_is_an_error_as_it_is_written(tmp_path: Path) -> None:
+    path = made.recordings_jsonl(tmp_path / "rows.jsonl", num=20)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[15]["text"] = "abXY"
+    for name, some in (("rows.jsonl", rows[:15]), ("rest.jsonl", rows[15:])):
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in some))
+    data = {"train": "rows.jsonl", "validation": "rest.jsonl", "audio": made.AUDIO}
+    store = Store.open(made.prepared(tmp_path, OPTIONS, {**data, "target": "text"}))
+    task = task_of(store)
+    batch = task.batch(store, np.array([15]))
+    known = [task.target.first + task.target.words().index(letter) for letter in "ab"]
+    path_T = np.zeros(batch.inputs.shape[1], dtype=np.int64)
+    path_T[[1, 3]] = known
+    y_BTO = torch.from_numpy(50 * np.eye(task.num_outputs, dtype=np.float32)[path_T])[None]
+    found = task.metrics(task.statistics(y_BTO, batch.to_torch("cpu")).tolist())
+    assert (found["cer"], found["wer"]) == (0.5, 1.0) and math.isfinite(found["loss"])
+
+
 def test_a_target_that_nothing_fits_is_a_mistake(tmp_path: Path) -> None:
     path = made.recordings_jsonl(tmp_path / "rows.jsonl", num=12)
     rows = [json.loads(line) | {"text": "abc" * 40} for line in path.read_text().splitlines()]
