@@ -17,7 +17,7 @@ from tuner.tasks._base import Batch, Outputs, Task
 from tuner.training.fit import build_module
 
 SETTINGS = {
-    "ctc": {"data/subsampling": 6, "data/stack": 2},
+    "ctc": {"data/subsampling": 6},
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
     "seq2seq": {"data/characters": 2},
