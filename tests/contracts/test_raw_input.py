@@ -98,7 +98,8 @@ def test_standard_input_gives_what_the_file_gives(
     bundle: Bundle, raw: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     format = {".txt": "text"}.get(raw.suffix, raw.suffix[1:])
-    predict(bundle.folder, [str(raw)])
+    # Answers are written as JSON Lines where that is what is asked for.
+    predict(bundle.folder, [str(raw)], format=format if format == "jsonl" else None)
     expected = capsys.readouterr().out.replace(f"{raw.stem} ", "stdin ")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw.read_bytes())))
     predict(bundle.folder, ["-"], "-", format)
