@@ -23,6 +23,23 @@ UNFOLDED = {"mlflow.runType": "evaluation"}
 
 _LINK = f"#/experiments/{EXPERIMENT}/runs?viewStateShareKey={NAME}"
 _SECTION = "Sweep"
+_OTHERS = ("Model metrics", "best", "train", "train/grad_norm", "validation")
+"""Sections of the charts that the UI makes of all other metrics, and draws where they are open."""
+_PLAIN: dict[str, Any] = {
+    "xAxisKey": "step",
+    "selectedXAxisMetricKey": "",
+    "yAxisKey": "metric",
+    "yAxisExpressions": [],
+    "scaleType": "linear",
+    "xAxisScaleType": "linear",
+    "range": {},
+    "lineSmoothness": 0,
+    "ignoreOutliers": False,
+    "useGlobalXaxisKey": True,
+    "useGlobalLineSmoothing": True,
+}
+"""What a chart of lines has besides, as the UI makes one."""
+_ALL = 1000
 _MOST_COLUMNS = 8
 _MOST_AXES = 6
 """Parameters beside the score: more lines than these cannot be told apart."""
@@ -59,7 +76,7 @@ def trials(
     charts = [
         _chart("PARALLEL", selectedParams=permanent[:_MOST_AXES], selectedMetrics=scores)
         | {"showAllRuns": True},
-        _chart("LINE", metricKey=curve, selectedMetricKeys=[curve]),
+        _chart("LINE", metricKey=curve, selectedMetricKeys=[curve]) | _PLAIN,
         _scatter(_axis("seconds"), _axis(scores[0])),
         *(_scatter(_axis(path, "PARAM"), _axis(scores[0])) for path in permanent[:1]),
     ]
@@ -78,10 +95,10 @@ def trials(
             "compareRunCharts": charts,
             "compareRunSections": [
                 _section(_SECTION, display=True),
-                # The UI makes a chart of every other metric; it draws those in open sections.
-                *(_section(name, display=False) for name in ("best", "train", "validation")),
+                *(_section(name, display=False) for name in _OTHERS),
             ],
             "isAccordionReordered": True,
+            "runsHiddenMode": "SHOW_ALL",
         }
     )
 
@@ -101,7 +118,14 @@ def _axis(name: str, kind: str = "METRIC") -> dict[str, str]:
 
 def _chart(kind: str, **what: Any) -> dict[str, Any]:
     id = f"{kind} {json.dumps(what)}"
-    return {"type": kind, "uuid": id, "metricSectionId": _SECTION} | what
+    return {
+        "type": kind,
+        "uuid": id,
+        "metricSectionId": _SECTION,
+        "runsCountToCompare": _ALL,
+        "deleted": False,
+        "isGenerated": False,
+    } | what
 
 
 def _scatter(x: dict[str, str], y: dict[str, str]) -> dict[str, Any]:
