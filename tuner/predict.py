@@ -30,7 +30,12 @@ _DEFAULT = "csv"
 
 
 def predict(
-    model: Path, inputs: Sequence[str], output: str | None = None, format: str | None = None
+    model: Path,
+    inputs: Sequence[str],
+    output: str | None = None,
+    format: str | None = None,
+    *,
+    model_format: str = "onnx",
 ) -> Answers:
     """Answers raw files laid out as the training files were, and writes the answers.
 
@@ -43,15 +48,16 @@ def predict(
             Lines where `format` is `jsonl`, else as CSV.
         format: of the inputs; None: as in training, or by their extensions, and CSV for standard
             input.
+        model_format: the form of the model that answers, of those that the bundle holds.
 
     Raises:
-        BundleError: the model's files are not whole.
+        BundleError: the model's files are not whole, or it does not hold this form.
         DataError: the input files, every mistake.
         CommandError: no such format, or an output that cannot be written.
     """
     target = None if output in (None, STANDARD) else Path(str(output))
     _refuse(inputs, target, format)
-    predictor = Predictor.open(model)
+    predictor = Predictor.open(model, model_format)
     with _standard_input(inputs, format or predictor.layout.format or _DEFAULT) as copy:
         paths = [copy if name == STANDARD else Path(name) for name in inputs]
         here = shown(copy)

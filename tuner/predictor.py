@@ -54,13 +54,13 @@ class Predictor:
         self.task = task_of(bundle)
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Predictor:
-        """Of a bundle's folder.
+    def open(cls, folder: str | os.PathLike[str], format: str = "onnx") -> Predictor:
+        """Of a bundle's folder, to answer by one of the formats that it holds.
 
         Raises:
-            BundleError: its files are not whole.
+            BundleError: its files are not whole, or without this format.
         """
-        return cls(Bundle.open(folder))
+        return cls(Bundle.open(folder, format))
 
     def read(self, paths: Sequence[Path], format: str | None = None) -> Answers:
         """Answers files.

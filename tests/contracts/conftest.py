@@ -40,4 +40,4 @@ def fit(task_name: str, folder: Path) -> Fit:
 
 @pytest.fixture(scope="session")
 def bundle(task_name: str, folder: Path, fit: Fit) -> Bundle:
-    return bundles.exported(task_name, folder, fit)
+    return bundles.exported(task_name, folder, fit, ["int8"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tuner import cli
 from tuner.export.bundle import Bundle
 from tuner.predict import predict
 from tuner.tasks._base import Batch, Outputs
@@ -53,6 +54,18 @@ def test_raw_files_get_what_the_network_says_of_their_rows(
             np.testing.assert_allclose([float(v) for v in said], values, rtol=1e-4, atol=1e-5)
         else:
             assert said == [str(value) for value in values], column
+
+
+def test_the_smaller_graph_answers_if_it_is_asked(bundle: Bundle, folder: Path) -> None:
+    (raw,) = folder.glob("rows.*")
+    line = ["predict", str(bundle.folder), str(raw)]
+    assert cli.main([*line, "--output", str(folder / "exact.csv")]) == 0
+    rounded = ["--model-format", "int8", "--output", str(folder / "rounded.csv")]
+    assert cli.main([*line, *rounded]) == 0
+    exact, near = ((folder / f"{name}.csv").read_text() for name in ("exact", "rounded"))
+    assert len(exact.splitlines()) == len(near.splitlines())
+    if "." in exact.splitlines()[1]:
+        assert exact != near, "its numbers are rounded"
 
 
 def test_a_stream_is_scored_through_its_states_as_by_the_network(bundle: Bundle, fit: Fit) -> None:

@@ -15,13 +15,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         "input", metavar="INPUT", nargs="+", help="files as in training; - reads stdin"
     )
     parser.add_argument("--format", metavar="NAME", help="of the input: csv, jsonl, text, …")
+    parser.add_argument(
+        "--model-format", metavar="NAME", default="onnx", help="that answers: onnx, int8, keras"
+    )
     parser.add_argument("--output", metavar="FILE", help="a .csv, .jsonl or .parquet, or -")
 
 
 def run(options: Namespace) -> int:
     from tuner.predict import predict
 
-    answers = predict(Path(options.model), options.input, options.output, options.format)
+    answers = predict(
+        Path(options.model),
+        options.input,
+        options.output,
+        options.format,
+        model_format=options.model_format,
+    )
     for note in answers.notes:
         print(f"note: {note}", file=sys.stderr)
     for name, value in answers.scores.items():

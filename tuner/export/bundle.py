@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from tuner import registry
 from tuner.errors import BundleError, DataError, Mistake
 from tuner.export.contents import (
     CONTENTS,
@@ -27,7 +28,7 @@ from tuner.export.contents import (
     Contents,
     Manifest,
 )
-from tuner.export.formats._base import Runner, files, get, names
+from tuner.export.formats._base import KIND, Runner, files, get, names
 from tuner.export.integrity import altered, check_graph, read_plain, read_weights, sha256
 from tuner.export.session import run_graph
 from tuner.tasks._base import Outputs
@@ -216,12 +217,17 @@ class Bundle:
 
 
 def _no_format(folder: Path, format: str, held: Sequence[str]) -> Mistake:
+    if format in names():
+        fix = f"Export the model again with `--format {format}`."
+    else:
+        nearest = registry.UnknownPart(KIND, format, ["onnx", *held]).nearest
+        fix = f"Did you mean `{nearest}`?" if nearest else "Take one of these."
     return Mistake(
         code="bundle/format",
         rule=f"the format must be one that the bundle holds: {', '.join(['onnx', *held])}",
         where=str(folder),
         got=repr(format),
-        fix=f"Export the model again with `--format {format}`.",
+        fix=fix,
     )
 
 

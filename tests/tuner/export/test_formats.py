@@ -72,6 +72,10 @@ def test_a_format_that_is_not_there_is_refused_with_a_way_out(tmp_path: Path) ->
     with pytest.raises(BundleError, match="--format int8") as raised:
         Bundle.open(folder, "int8")
     assert raised.value.mistakes[0].code == "bundle/format"
+    with pytest.raises(BundleError, match="Did you mean `onnx`?"):
+        Bundle.open(folder, "onx")
+    with pytest.raises(BundleError, match="Take one of these"):
+        Bundle.open(folder, "../model.onnx")
 
 
 def test_a_format_without_its_file_or_its_place_is_refused(tmp_path: Path) -> None:
