@@ -100,11 +100,12 @@ class FinalLane:
             metrics=report.best_metrics if report else {},
         )
 
-    def score(self, final: Final, outcome: Outcome, folds: bool) -> dict[str, float]:
-        """Metrics on the test split of the model that an outcome stands for.
+    def score(self, final: Final, outcome: Outcome, folds: bool, tested: bool) -> dict[str, float]:
+        """Metrics on the test split of the model that an outcome stands for, and its exhibits.
 
         After cross-validation it is a new one, trained on all training rows for the mean of the
-        folds' best epochs; otherwise it is the best weights of that training.
+        folds' best epochs; otherwise it is the best weights of that training. Without a test split
+        there are exhibits on validation rows alone.
         """
         from tuner.training.finish import finish
 
@@ -113,7 +114,10 @@ class FinalLane:
         record = final.record
         job = self._context.job(record.number, record.values, refit_epochs, seed=final.seed)
         finish(self._lane, job, refit_epochs or outcome.epochs)
-        return self._lane.evaluate("test")
+        if tested:
+            return self._lane.evaluate("test")
+        self._lane.evaluate("validation")
+        return {}
 
 
 class Scores:
@@ -122,16 +126,17 @@ class Scores:
     Args:
         folder: of the sweep.
         folds: whether final models are new ones, trained on all training rows.
+        tested: whether there is a test split; else models only get their exhibits.
     """
 
-    def __init__(self, folder: Path, *, folds: bool) -> None:
-        self._file, self._folds = folder / FINALS, folds
+    def __init__(self, folder: Path, *, folds: bool, tested: bool) -> None:
+        self._file, self._folds, self._tested = folder / FINALS, folds, tested
         self._known: dict[str, dict[str, float]] = {}
         if self._file.exists():
             self._known = json.loads(self._file.read_text(encoding="utf-8"))
 
     def missing(self, records: Sequence[TrialRecord]) -> list[tuple[Final, Outcome]]:
-        """The models of these trials that were not scored yet, where there are any."""
+        """The models of these trials that were not looked at yet, where there are any."""
         return [
             (Final(record=record), record.outcome)
             for record in records
@@ -145,7 +150,7 @@ class Scores:
         """Has a lane score one model."""
         return Call(
             method="score",
-            arguments=(final, outcome, self._folds),
+            arguments=(final, outcome, self._folds, self._tested),
             done=lambda scores: keep(final, scores),
         )
 

@@ -192,20 +192,24 @@ class Work:
         lanes: FinalLanes,
     ) -> None:
         """Scores the winner, the default and all fresh seeds on the test split, once each for all
-        time."""
+        time. Without one, exhibits of the winner are made on its validation rows."""
         from tuner.final import Scores
 
         card = self.sweep.card()
-        if not card.num_sequences.get("test"):
+        tested = card.num_sequences.get("test", 0) > 0
+        # With folds there is no model that has not seen them; `confirm: 0` ends with the search.
+        if not tested and (card.num_folds or self.spec.search.confirm == 0):
             return
         best = self.sweep.board(records).best
-        wanted = {0} if best is None else {0, best.number}
-        scores = Scores(self.folder, folds=card.num_folds > 0)
+        wanted = {0} if tested else set()
+        if best is not None:
+            wanted.add(best.number)
+        scores = Scores(self.folder, folds=card.num_folds > 0, tested=tested)
         own = scores.missing([record for record in records if record.number in wanted])
-        if own:
+        if own and tested:
             numbers = " and ".join(str(final.record.number) for final, _ in own)
             self._display.message(f"scoring the final models of trials {numbers} on the test data")
-        seeds = confirmation.untested()
+        seeds = confirmation.untested() if tested else []
         calls = [scores.call(*each, scores.keep) for each in own]
         calls += [scores.call(*each, confirmation.tested) for each in seeds]
         lanes.do(calls, len(calls))

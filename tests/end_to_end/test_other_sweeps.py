@@ -86,6 +86,7 @@ def own_spec(folder: Path, name: str, model: str) -> None:
     }
     write_spec(
         folder / f"{name}.yaml",
+        data={"train": "rows.csv", "id": "id", "time": "step", "target": "label"},
         space={"parameters": space},
         override={},
         search={"trials": 3, "seed": 3},
@@ -93,10 +94,18 @@ def own_spec(folder: Path, name: str, model: str) -> None:
 
 
 def test_a_model_of_ones_own(tmp_path: Path) -> None:
-    """The one that the README shows, exported too: an example that cannot be traced misleads."""
+    """The one that the README shows, exported too: an example that cannot be traced misleads.
+
+    Without a test split, what is shown of the winner is of its validation rows.
+    """
     own_spec(tmp_path, "own", readme.block("python", "class Mine"))
     done = tuner("sweep", "own.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    best = trials_of(tmp_path, "own")[0]
+    assert best["test"] is None
+    folder = tmp_path / "sweeps" / "own" / "trials" / f"{best['trial']:04d}"
+    assert not list(folder.glob("test-*"))
+    assert (folder / "validation-errors.json").exists() == (best["value"] < 1)
     done = tuner("export", "own", "--to", "model", cwd=tmp_path)
     assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tuner import markdown
@@ -60,8 +60,14 @@ def write(exhibits: Mapping[str, Exhibit], folder: Path, split: str) -> None:
     """
     for name, exhibit in exhibits.items():
         folder.mkdir(parents=True, exist_ok=True)
-        for extension, text in exhibit.files().items():
+        # Every kind is a dataclass.
+        shown: Exhibit = replace(exhibit, about=_of_split(exhibit.about, split))  # type: ignore[type-var]
+        for extension, text in shown.files().items():
             (folder / f"{split}-{name}.{extension}").write_text(text, encoding="utf-8")
+
+
+def _of_split(about: str, split: str) -> str:
+    return f"{about.removesuffix('.')}, {split} data."
 
 
 def draw(folder: Path) -> None:

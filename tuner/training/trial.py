@@ -147,7 +147,10 @@ class Trial:
         return max(1, round(sum(bests) / len(bests)))
 
     def evaluate(self, split: str) -> dict[str, float]:
-        """Metrics of the best weights on a split; of the test split exhibits are kept."""
+        """Metrics of the best weights on a split.
+
+        Of the test split exhibits are kept; where there is none, of the validation split.
+        """
         (fit,) = self.fits
         best = checkpoint.read(self.folder, BEST)
         if best is not None:
@@ -155,7 +158,8 @@ class Trial:
         assert split in ("train", "validation", "test")
         batches = fit.batches(split)  # type: ignore[arg-type]
         sums = fit.statistics(batches)
-        if split == "test" and self.ranks.rank == 0:
+        shown = "test" if self.store.card.num_sequences.get("test") else "validation"
+        if split == shown and self.ranks.rank == 0:
             found = fit.task.tables(sums) | looks.exhibits(fit, batches.rows)
             tables.write(found, self.folder, split)
         return fit.task.metrics(sums)
