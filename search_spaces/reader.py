@@ -14,10 +14,10 @@ from search_spaces.schema import Parameter, Space
 
 HEAD = ("about", "source", "task")
 KEYS = {
-    "choice": ("default", "when"),
-    "int": ("default", "when", "log", "or", "multiple_of", "power_of_2"),
-    "float": ("default", "when", "log", "or"),
-    "fixed": ("when",),
+    "choice": ("default", "when", "of"),
+    "int": ("default", "when", "of", "log", "or", "multiple_of", "power_of_2"),
+    "float": ("default", "when", "of", "log", "or"),
+    "fixed": ("when", "of"),
 }
 """Kind of domain → what may stand beside it."""
 
@@ -132,13 +132,28 @@ def _read(
             when = read_conditions(raw["when"])
         except SpaceErrors as found:
             mistakes += found.errors
+    of = old.of if old else None
+    if isinstance(raw, dict) and "of" in raw:
+        of = raw["of"]
+        if of not in ("texts", "numbers"):
+            mistakes.append(
+                SpaceError(
+                    code="space/of",
+                    rule="`of` must be texts or numbers, the inputs that a parameter is for",
+                    got=repr(of),
+                    fix="Leave it out for a parameter of both.",
+                    path=("of",),
+                )
+            )
     domain: Domain | None = None
     try:
         domain = _read_domain(raw, old.domain if old else None)
     except SpaceErrors as found:
         mistakes += found.errors
     errors += [mistake.under(place, path) for mistake in mistakes]
-    return None if mistakes or domain is None else Parameter(path=path, domain=domain, when=when)
+    if mistakes or domain is None:
+        return None
+    return Parameter(path=path, domain=domain, when=when, of=of)
 
 
 def _read_domain(raw: object, old: Domain | None) -> Domain:

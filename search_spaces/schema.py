@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from search_spaces import walk
 from search_spaces.conditions import When
@@ -26,14 +26,18 @@ class Parameter:
     domain: Domain
     when: tuple[When, ...] = ()
     """All must hold, and every controller must be active itself."""
+    of: Literal["texts", "numbers"] | None = None
+    """The inputs that it is for, where others make it do nothing."""
 
     def to_data(self) -> Any:
         """The parameter as a space file spells it."""
         data = self.domain.to_data()
-        if not self.when:
+        beside: dict[str, Any] = {"of": self.of} if self.of else {}
+        if self.when:
+            beside["when"] = {when.controller: when.to_data() for when in self.when}
+        if not beside:
             return data
-        shape = data if isinstance(data, dict) else {"fixed": data}
-        return shape | {"when": {when.controller: when.to_data() for when in self.when}}
+        return (data if isinstance(data, dict) else {"fixed": data}) | beside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +87,14 @@ class Space:
         from search_spaces import reader
 
         return reader.override(self, domains)
+
+    def suited(self, inputs: Literal["texts", "numbers"]) -> Space:
+        """The space without what is for other inputs, and what exists only beside that."""
+        kept: dict[str, Parameter] = {}
+        for path, parameter in self.parameters.items():
+            if parameter.of in (None, inputs) and all(w.controller in kept for w in parameter.when):
+                kept[path] = parameter
+        return replace(self, parameters=kept)
 
     @property
     def warnings(self) -> list[SpaceError]:

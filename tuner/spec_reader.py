@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from tuner import document, registry
 from tuner.config import Refusal, TrialConfig, ValuesRefused, refusals_of
 from tuner.data import files
 from tuner.data.config import DataConfig, Folds
+from tuner.data.extensions import reads_texts
 from tuner.document import Document, Place
 from tuner.errors import Mistake, SpecError
 from tuner.part import Config
@@ -70,6 +71,8 @@ class _Reader:
         raw = self.read.data if isinstance(self.read.data, dict) else {}
         task = self._task(raw.get("task"))
         space = self._space(raw, task) if task else None
+        if space is not None and task is not None and file is not None:
+            space = self._suited(space, raw.get("override"), file.data, task)
         if space is not None and task is not None:
             self._check_values(space, task)
         if file is not None:
@@ -199,6 +202,26 @@ class _Reader:
                 replace(self._space_mistake(warning, ()), where=self.read.where(place))
             )
         return space
+
+    def _suited(self, space: Space, override: Any, data: DataConfig, task: dict[str, Any]) -> Space:
+        """The space without parameters of which these inputs would make nothing."""
+        module = registry.get("tasks", task["name"])
+        reads: Literal["texts", "numbers"] = "numbers"
+        if reads_texts(data, module.data(module.Config(**task))):
+            reads = "texts"
+        suited = space.suited(reads)
+        for path in override if isinstance(override, dict) else ():
+            if path in space.parameters and path not in suited.parameters:
+                self.warnings.append(
+                    self._mistake(
+                        "no-effect",
+                        f"`{path}` is of no effect where {reads} are read",
+                        "it in `override`",
+                        "It is left out of the space.",
+                        ("override", path),
+                    )
+                )
+        return suited
 
     def _without_broken(self, given: dict[str, Any], wrong: SpaceErrors) -> Space | None:
         """What is left of a space in full, so that its other mistakes are told in the same go."""

@@ -44,6 +44,24 @@ def test_spellings_of_a_domain() -> None:
     assert read["f"].when[0].holds("gru") and not read["f"].when[0].holds("lstm")
 
 
+def test_what_a_parameter_is_of() -> None:
+    base = space(a={"int": [1, 9], "of": "texts"}, b={"fixed": 1, "of": "numbers"}, c=2)
+    again = Space.parse(base.to_data(), nothing)
+    assert again == base.override({"a": 3}).override({"a": {"int": [1, 9], "default": 5}})
+    assert [p.of for p in again.parameters.values()] == ["texts", "numbers", None]
+    assert list(base.suited("texts").parameters) == ["a", "c"]
+    assert mistakes({"parameters": {"a": {"int": [1, 9], "of": "words"}}}) == [
+        ("space/of", ("parameters", "a", "of"))
+    ]
+
+
+def test_what_depends_on_other_inputs_goes_with_it() -> None:
+    parts = {"a": {"choice": [1, 2], "of": "texts"}, "b": {"int": [1, 9], "when": {"a": 1}}}
+    assert list(
+        space(**parts, c={"int": [1, 9], "when": {"b": 1}}, d=1).suited("numbers").parameters
+    ) == ["d"]
+
+
 def test_all_mistakes_at_once() -> None:
     found = mistakes(
         {

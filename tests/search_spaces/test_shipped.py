@@ -29,3 +29,13 @@ def test_numbers_are_numbers_and_words_are_words(text: str, value: object) -> No
     read = _Loader(text).get_single_data()
     assert read == value and type(read) is type(value)
     assert yaml.safe_load("1e-3") == "1e-3"  # the shortfall that the loader works around
+
+
+@pytest.mark.parametrize("name", ["classification", "regression", "tagging"])
+def test_only_what_is_read_is_searched(name: str) -> None:
+    space = search_spaces.load(name)
+    numbers, texts = space.suited("numbers").parameters, space.suited("texts").parameters
+    assert numbers.keys() | texts.keys() == space.parameters.keys()
+    assert "model/embedding" not in numbers and "data/characters" not in numbers
+    assert "data/scaling" not in texts
+    assert ("model/embedding" in texts) == (name != "regression")

@@ -174,6 +174,20 @@ def test_a_space_whose_branches_are_narrowed_away_is_read_back(tmp_path: Path) -
     assert again.to_data() == read.to_data()
 
 
+def test_a_space_holds_what_is_of_effect_on_the_inputs(tmp_path: Path) -> None:
+    whole = GOOD[: GOOD.index("space:")]
+    numbers = load(tmp_path, whole, settings=["model/embedding=32"])
+    assert "model/embedding" not in numbers.space.parameters
+    assert "data/scaling" in numbers.space.parameters
+    (warning,) = numbers.warnings
+    assert warning.code == "spec/no-effect" and "`model/embedding`" in str(warning)
+    texts = [whole.replace("id: id", "text: words"), whole.replace("rows.csv", "rows.conllu")]
+    for text in texts:
+        read = load(tmp_path, text)
+        assert "model/embedding" in read.space.parameters
+        assert "data/scaling" not in read.space.parameters and not read.warnings
+
+
 def test_a_frozen_spec_is_read_back(tmp_path: Path) -> None:
     read = load(tmp_path, GOOD)
     frozen = json.loads(json.dumps(read.to_data()))

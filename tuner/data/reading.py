@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from tuner import registry
 from tuner.data import columns, deriving, pictures, recordings
@@ -14,35 +13,11 @@ from tuner.data.audio import Audio
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.derived import Derived
-from tuner.data.files import join_some, shown
+from tuner.data.extensions import fixed_columns, format_of
+from tuner.data.files import join_some
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
-
-
-def format_of(path: Path, name: str | None) -> ModuleType:
-    """The format of a file: the one named, or the one its extension stands for.
-
-    Raises:
-        DataError: its extension stands for none.
-    """
-    if name is not None:
-        return registry.get("formats", name)
-    known = registry.names("formats")
-    modules = {
-        e: registry.get("formats", f) for f in known for e in registry.get("formats", f).EXTENSIONS
-    }
-    if path.suffix.lower() in modules:
-        return modules[path.suffix.lower()]
-    raise DataError(
-        Mistake(
-            code="data/extension",
-            rule=f"a data file must end in one of {', '.join(sorted(modules))}",
-            where=shown(path),
-            got=repr(path.suffix),
-            fix="Rename it, or name its format as `data/format`.",
-        )
-    )
 
 
 def read_all(
@@ -78,7 +53,7 @@ def first_layout(
         DataError: several label columns are named.
     """
     format = _format(config.format, mistakes)
-    fixed = _fixed_columns(format, paths)
+    fixed = fixed_columns(format, paths)
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
@@ -234,18 +209,6 @@ def _derived(config: DataConfig) -> Derived:
         known=tuple(config.known or ()),
         static=tuple(config.static or ()),
     )
-
-
-def _fixed_columns(format: str | None, paths: Sequence[Path]) -> dict[str, str]:
-    """The columns that the format of the first file with a known one names by itself."""
-    for path in paths:
-        try:
-            fixed: dict[str, str] = getattr(format_of(path, format), "COLUMNS", {})
-        except DataError:
-            # An unknown extension is told when the file is read.
-            continue
-        return fixed
-    return {}
 
 
 def resolved(
