@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from cluster.plan import Plan
 from tuner import registry
 from tuner.errors import Mistake
+from tuner.models.build import shared
 from tuner.models.shape import SettingsRefused
 
 if TYPE_CHECKING:
     from tuner.config import TrialConfig
     from tuner.data.card import DataCard
     from tuner.spec import SweepSpec
+    from tuner.tasks._base import Task
 
 COPIES = 4
 """Of each weight in training, at the least: itself, its gradient, and two moments of Adam's."""
@@ -54,7 +56,7 @@ def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
 
 def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]:
     """Of the space's corners the one with the most parameters, and the path that makes it so."""
-    from tuner.config import TrialConfig
+    from tuner.config import TrialConfig, make_task
 
     found: tuple[str, dict[str, Any], int] = ("", {}, 0)
     seen = set()
@@ -63,21 +65,25 @@ def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]
         if shape in seen:
             continue
         seen.add(shape)
-        parameters = _num_parameters(TrialConfig.from_values(values, spec.task), spec, card)
+        config = TrialConfig.from_values(values, spec.task)
+        parameters = num_parameters(config, make_task(spec.task, config, card, None))
         if parameters > found[2]:
             found = path, values, parameters
     return found
 
 
-def _num_parameters(config: TrialConfig, spec: SweepSpec, card: DataCard) -> int:
-    """By the architecture's own formula; 0 for a model of one's own, which has none."""
-    from tuner.config import make_task
+def num_parameters(config: TrialConfig, task: Task) -> int:
+    """By the architecture's own formula; 0 for a model of one's own, which has none.
 
+    Raises:
+        SettingsRefused: no network of the task has these settings.
+    """
     module = registry.get("architectures", config.model.name)
     if not hasattr(module, "num_parameters"):
         return 0
-    task = make_task(spec.task, config, card, None)
-    parameters: int = sum(module.num_parameters(config.model, shape) for shape in task.shapes())
+    shapes = task.shapes()
+    model = shared(config.model, len(shapes))
+    parameters: int = sum(module.num_parameters(model, shape) for shape in shapes)
     return parameters
 
 

@@ -63,7 +63,8 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if ":" in model.name:
-            _refuse_ignored(model.name, initialization, dropouts)
+            if mistakes := ignored(model.name, initialization, dropouts):
+                raise SpecError(mistakes)
             own: nn.Module = _own_class(model.name)(model, shape)
             return own
         part = registry.get("architectures", model.name)
@@ -80,7 +81,8 @@ def _own_class(name: str) -> type[nn.Module]:
     return own
 
 
-def _refuse_ignored(name: str, initialization: InitializationConfig, dropouts: Dropouts) -> None:
+def ignored(name: str, initialization: InitializationConfig, dropouts: Dropouts) -> list[Mistake]:
+    """The settings that a model of one's own would ignore."""
     given = {
         **{
             f"initialization/{k}": v
@@ -88,14 +90,21 @@ def _refuse_ignored(name: str, initialization: InitializationConfig, dropouts: D
         },
         **{f"regularization/{k}": v for k, v in asdict(dropouts).items() if v},
     }
-    if given:
-        raise SpecError(
-            Mistake(
-                code="model/ignored",
-                rule=f"`{parameter}` shapes the shipped architectures, not a model of one's own",
-                where=f"a trial of `{name}`",
-                got=repr(value),
-                fix="Leave it out, or make it a setting of the model's own Config.",
-            )
-            for parameter, value in given.items()
+    return [
+        Mistake(
+            code="model/ignored",
+            rule=f"`{parameter}` shapes the shipped architectures, not a model of one's own",
+            where=f"a trial of `{name}`",
+            got=repr(value),
+            fix="Leave it out, or make it a setting of the model's own Config.",
         )
+        for parameter, value in given.items()
+    ]
+
+
+def shared(model: ArchitectureConfig, num_networks: int) -> ArchitectureConfig:
+    """What each of several networks is built with: `model/parameters` is of all together."""
+    whole: int | None = getattr(model, "parameters", None)
+    if num_networks == 1 or whole is None:
+        return model
+    return model.model_copy(update={"parameters": round(whole / num_networks)})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuner import registry
+from tuner.models.build import shared
 from tuner.models.shape import SettingsRefused
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def _solved(spec: SweepSpec, record: TrialRecord, card: DataCard) -> Built:
 
     config = TrialConfig.from_values(record.values, spec.task)
     module = registry.get("architectures", config.model.name)
-    shape = make_task(spec.task, config, card, None).shapes()[0]
+    shapes = make_task(spec.task, config, card, None).shapes()
+    model = shared(config.model, len(shapes))
     try:
-        return {"hidden_size": module.solved(config.model, shape).hidden_size}
+        return {"hidden_size": module.solved(model, shapes[0]).hidden_size}
     except SettingsRefused:
         return {}

@@ -20,7 +20,7 @@ from tuner import registry
 from tuner.config import TrialConfig
 from tuner.data.store import Store
 from tuner.errors import Diverged
-from tuner.models.build import build
+from tuner.models.build import build, shared
 from tuner.models.decoder import Decoder
 from tuner.models.encoder import truncate
 from tuner.tasks._base import Batch, Outputs, Split, Task
@@ -302,15 +302,17 @@ class Fit:
 
 def build_module(config: TrialConfig, task: Task) -> nn.Module:
     """A model with its initial weights, which follow from the seed alone."""
+    shapes = task.shapes()
+    model = shared(config.model, len(shapes))
     networks = [
         build(
-            config.model,
+            model,
             config.initialization,
             config.regularization.dropouts,
             shape,
             seed=config.training.seed + number,
         )
-        for number, shape in enumerate(task.shapes())
+        for number, shape in enumerate(shapes)
     ]
     return task.network(networks)
 

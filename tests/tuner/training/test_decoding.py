@@ -9,6 +9,10 @@ import made
 import numpy as np
 import pytest
 
+from tuner.config import TrialConfig, make_task
+from tuner.data.store import Store
+from tuner.memory import num_parameters
+from tuner.training.fit import build_module
 from tuner.training.rank import Rank
 
 TASK: dict[str, Any] = {"name": "forecasting", "horizon": 6}
@@ -49,3 +53,14 @@ def test_it_learns_what_is_known_ahead(
     for _ in range(12):
         report = rank.epoch()
     assert report.best < 0.4
+
+
+@pytest.mark.parametrize("decoding", ["recursive", "seq2seq"])
+def test_all_networks_together_have_the_parameters_asked_for(data: Path, decoding: str) -> None:
+    values = {"model/parameters": 20_000, "data/look_back": 12, "data/decoding": decoding}
+    config = TrialConfig.from_values(values, TASK)
+    task = make_task(TASK, config, Store.open(data).card, None)
+    module = build_module(config, task)
+    built = sum(parameter.numel() for parameter in module.parameters())
+    assert built == pytest.approx(20_000, rel=0.02)
+    assert num_parameters(config, task) == built
