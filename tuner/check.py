@@ -32,6 +32,7 @@ def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = No
     """
     where = cluster_file.load(cluster) if cluster else cluster_file.from_environment()
     spec = load(path, settings=settings)
+    from tuner.combinations import refused
     from tuner.data.prepare import prepare
     from tuner.memory import too_large
     from tuner.nodes import looked_over
@@ -48,6 +49,7 @@ def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = No
         if where.entry is None and (mistake := too_large(spec, card, lanes)):
             raise PlanError(mistake)
         sources.keep(spec, Home(), data)
+        combined = refused(spec, card)
         seconds = _epoch_seconds(spec, data)
     space, search = spec.space, spec.search
     size = space.size()
@@ -66,7 +68,7 @@ def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = No
         f"lanes      {lanes}",
         f"time       {_estimate(spec, seconds, lanes.lanes)}",
     ]
-    notes = [*_notes(spec), *map(str, spec.warnings), *card.warnings]
+    notes = [*_notes(spec), *map(str, [*spec.warnings, *combined]), *card.warnings]
     return "\n".join([*lines, *(f"note       {note}" for note in notes)])
 
 

@@ -22,6 +22,7 @@ def create(sweep: Sweep, display: Display) -> None:
     """Makes the sweep's folder in one rename, so that a mistake in the data leaves nothing."""
     from tuner import registry, sources
     from tuner.baselines import baselines
+    from tuner.combinations import refused
     from tuner.data.prepare import prepare
     from tuner.memory import too_large
 
@@ -46,8 +47,8 @@ def create(sweep: Sweep, display: Display) -> None:
         sources.keep(sweep.spec, sweep.home, temporary / "data")
         if sweep.cluster.entry is not None:
             take_parts_along(sweep, temporary)
-        for warning in [*map(str, sweep.spec.warnings), *card.warnings]:
-            display.warning(warning)
+        for warning in [*sweep.spec.warnings, *refused(sweep.spec, card), *card.warnings]:
+            display.warning(str(warning))
         found = baselines(sweep.spec, temporary / "data")
         (temporary / "trials").mkdir()
         write_text(temporary / BASELINES, json.dumps(found, indent=1))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import made
 import pytest
+import studied
 
 import search_spaces
 from search_spaces import Space
 from tuner import registry
+from tuner.combinations import refused
 from tuner.config import TrialConfig, all_paths
+from tuner.data.store import Store
 
 TASKS = {
     "captioning": {"name": "captioning"},
@@ -35,6 +41,23 @@ def test_every_corner_is_a_trial(name: str) -> None:
             assert space.contains(values) == []
             config = TrialConfig.from_values(values, task)
             assert config.to_values().items() >= values.items()
+
+
+@pytest.mark.parametrize("name", READY_MADE)
+def test_no_two_of_its_values_are_refused_together(name: str, tmp_path: Path) -> None:
+    card = Store.open(made.of_task(name, tmp_path)).card
+    space = search_spaces.load(name).suited("texts" if card.vocabulary else "numbers")
+    spec = studied.spec(task=made.TASKS[name], space=space)
+    assert refused(spec, card) == []
+
+
+@pytest.mark.parametrize("part", registry.names("augmentations"))
+def test_what_reads_one_kind_of_inputs_is_of_that_kind(part: str) -> None:
+    reads = registry.get("augmentations", part).TOKENS
+    for name in search_spaces.names():
+        parameter = search_spaces.load(name).parameters.get(f"augmentation/{part}")
+        if parameter is not None and name != "language_modelling":
+            assert parameter.of == (None if len(reads) > 1 else "numbers"), name
 
 
 @pytest.mark.parametrize("name", search_spaces.names())

@@ -52,6 +52,37 @@ def test_notes_what_one_might_not_expect(spec: Path, settings: list[str], note: 
     assert "note " not in check(spec, settings=quiet)
 
 
+EXCLUSIVE = [
+    (
+        ["optimizer/name=[adam, asgd]", "training/ema=[0, 0.9]"],
+        "`training/ema` must be 0 with an optimizer that averages",
+    ),
+    (
+        ["augmentation/jitter=0.1", "augmentation/token_dropout=[0, 0.1]"],
+        "`augmentation/token_dropout` must be 0 unless the inputs are tokens",
+    ),
+    (
+        ["training/accumulate={int: [1, 64], power_of_2: true, default: 1}"]
+        + ["training/batch_size={int: [16, 64], power_of_2: true, default: 32}"],
+        "`training/accumulate` must be at most `training/batch_size`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "rule"), EXCLUSIVE)
+def test_notes_values_that_are_refused_together(spec: Path, settings: list[str], rule: str) -> None:
+    (note,) = [line for line in check(spec, settings=settings).splitlines() if rule in line]
+    assert note.startswith("note ") and "[spec/combination]" in note
+    draws = int(note.partition(" of 100 draws")[0].split()[-1])
+    assert 0 < draws < 100
+
+
+def test_a_condition_keeps_them_apart(spec: Path) -> None:
+    settings = ["optimizer/name=[adam, asgd]"]
+    settings += ["training/ema={choice: [0, 0.9], default: 0, when: {optimizer/name: adam}}"]
+    assert "[spec/combination]" not in check(spec, settings=settings)
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "parts"),
     [

@@ -1,0 +1,66 @@
+"""Values that are right one by one and refused together: found by draws, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from tuner.config import Refusal, TrialConfig, ValuesRefused, make_task
+from tuner.errors import Mistake
+from tuner.memory import num_parameters
+from tuner.models.build import ignored
+from tuner.models.shape import SettingsRefused
+from tuner.training.augmentation import unreadable
+
+if TYPE_CHECKING:
+    from tuner.data.card import DataCard
+    from tuner.spec import SweepSpec
+
+_DRAWS = 100
+"""A combination that a twentieth of all trials have is missed once in 170 times."""
+
+
+def refused(spec: SweepSpec, card: DataCard) -> list[Mistake]:
+    """What would refuse some trials of a sweep, each reason once: no more than a warning, since
+    the others run.
+
+    Args:
+        spec: whose space was found sound corner by corner.
+        card: of its data.
+    """
+    random, found = Random(0), dict[str, list[Mistake]]()
+    for _ in range(_DRAWS):
+        for mistake in _refusals(spec.space.sample(random), spec, card):
+            found.setdefault(mistake.rule, []).append(mistake)
+    return [
+        Mistake(
+            code="spec/combination",
+            rule=rule,
+            where=f"{len(mistakes)} of {_DRAWS} draws from the space",
+            got=mistakes[0].got,
+            fix=f"{mistakes[0].fix} Or keep such values apart by `when`: their trials would fail.",
+        )
+        for rule, mistakes in found.items()
+    ]
+
+
+def _refusals(values: Mapping[str, Any], spec: SweepSpec, card: DataCard) -> list[Mistake]:
+    try:
+        config = TrialConfig.from_values(values, spec.task)
+    except ValuesRefused as wrong:
+        return [_told(r.code, r) for r in wrong.refusals]
+    task = make_task(spec.task, config, card, None)
+    found = unreadable(config, task.vocabulary > 0)
+    if ":" in config.model.name:
+        dropouts = config.regularization.dropouts
+        found += ignored(config.model.name, config.initialization, dropouts)
+    try:
+        num_parameters(config, task)
+    except SettingsRefused as unbuildable:
+        found.append(_told("model/settings", unbuildable))
+    return found
+
+
+def _told(code: str, why: Refusal | SettingsRefused) -> Mistake:
+    return Mistake(code=code, rule=why.rule, where="a trial", got=why.got, fix=why.fix)
