@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,14 @@ SCRIPT = Path(__file__).parent / "tuner" / "training" / "gang.py"
 
 
 def train(
-    folder: Path, jobs: Sequence[Job], size: int, micro_batch: int | None = None
+    folder: Path, jobs: Sequence[Job], size: int, micro_batches: Mapping[int, int] | None = None
 ) -> list[list[dict[str, Any]]]:
-    """What each rank of one gang saw of each job."""
-    given = [asdict(replace(job, parts=())) | {"micro_batch": micro_batch} for job in jobs]
+    """What each rank of one gang saw of each job; some jobs, by their places, in small pieces."""
+    small = micro_batches or {}
+    given = [
+        asdict(replace(job, parts=())) | {"micro_batch": small.get(place)}
+        for place, job in enumerate(jobs)
+    ]
     (folder / "jobs.json").write_text(json.dumps(given))
     address = f"tcp://127.0.0.1:{free_port('127.0.0.1')}"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}

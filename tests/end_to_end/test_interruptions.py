@@ -83,7 +83,19 @@ def check_records(folder: Path) -> None:
     assert {run.status for run in found} == {"FINISHED"}
 
 
-def test_a_killed_sweep_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def check_stopped(folder: Path) -> None:
+    """No run is left RUNNING, and no epoch of a trial that was stopped will be trained twice."""
+    found = runs(local_uri(folder / "sweeps"), "small")
+    assert {run.status for run in found} <= {"FINISHED", "KILLED"}
+    killed = [run.key or "" for run in found if run.status == "KILLED" and run.key != "sweep"]
+    for key in killed:
+        trial = folder / "sweeps" / "small" / "trials" / key.removeprefix("trial-")
+        saved = max((int(path.stem[6:]) for path in trial.glob("epoch-*.json")), default=0)
+        told = epochs(trial) if (trial / "curve.csv").exists() else []
+        assert saved >= max(told, default=0)
+
+
+def test_a_killed_and_stopped_sweep_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     whole, cut = make(tmp_path / "whole"), make(tmp_path / "cut")
     done = tuner("sweep", "small.yaml", cwd=whole, cpus=ONE_CPU)
     assert done.returncode == 0, done.stderr
@@ -92,31 +104,16 @@ def test_a_killed_sweep_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     assert again.returncode == 2 and "tuner resume small" in again.stderr
     before = written(cut)
     assert "0000" in before
-    assert stopped(cut, signal.SIGKILL, 2, "resume", "small") == -signal.SIGKILL
+    assert stopped(cut, signal.SIGTERM, 2, "resume", "small") == 128 + signal.SIGTERM
+    assert "interrupted" in tuner("status", cwd=cut).stdout
+    check_stopped(cut)
     done = tuner("resume", "small", cwd=cut, cpus=ONE_CPU)
     assert done.returncode == 0, done.stderr
     assert trials(cut) == trials(whole)
-    # A trial that was stopped in the very moment of the kill may have left no weights: an export
-    # would train them again.
-    assert weights(cut).items() <= weights(whole).items() and len(weights(cut)) >= 6
+    # A pruned trial keeps its weights when the next one comes; before each of the three ends there
+    # may be one that did not. An export would train them again.
+    assert weights(cut).items() <= weights(whole).items() and len(weights(cut)) >= 5
     assert before.items() <= written(cut).items(), "a finished trial ran again"
     for trial in (cut / "sweeps" / "small" / "trials").iterdir():
         assert epochs(trial) == epochs(whole / trial.relative_to(cut)), "no point lost or doubled"
     check_records(cut)
-
-
-def test_sigterm_stops_in_order_and_resume_goes_on(tmp_path: Path) -> None:
-    folder = make(tmp_path / "cut")
-    assert stopped(folder, signal.SIGTERM, 1, "sweep", "small.yaml") == 128 + signal.SIGTERM
-    assert "interrupted" in tuner("status", cwd=folder).stdout
-    found = runs(local_uri(folder / "sweeps"), "small")
-    assert {run.status for run in found} <= {"FINISHED", "KILLED"}, "none is left RUNNING"
-    killed = [run.key or "" for run in found if run.status == "KILLED" and run.key != "sweep"]
-    for key in killed:
-        trial = folder / "sweeps" / "small" / "trials" / key.removeprefix("trial-")
-        saved = max((int(path.stem[6:]) for path in trial.glob("epoch-*.json")), default=0)
-        told = epochs(trial) if (trial / "curve.csv").exists() else []
-        assert saved >= max(told, default=0), "it stopped in order: no epoch is trained twice"
-    done = tuner("resume", "small", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    check_records(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import gangs
@@ -12,29 +12,9 @@ import pytest
 
 from tuner.training.ranks import Ranks
 
-
-def train(
-    folder: Path,
-    data: Path,
-    values: dict[str, Any],
-    size: int,
-    micro_batch: int | None = None,
-    **changes: Any,
-) -> list[dict[str, Any]]:
-    """What each rank of a gang saw."""
-    folder.mkdir()
-    job = made.job(data, folder / "trial", values, **changes)
-    return [results for (results,) in gangs.train(folder, [job], size, micro_batch)]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.classification(tmp_path_factory.mktemp("data"))
-
-
 # 49 training rows in batches of 16 leave a last batch of one row: with two ranks and more, some
 # have none. Everything that could depend on how rows are spread is on: norm, clipping, penalties.
-VALUES = {
+VALUES: dict[str, Any] = {
     "model/norm": "batch",
     "model/layers": 2,
     "model/directions": 2,
@@ -43,46 +23,17 @@ VALUES = {
     "regularization/l1": 1e-4,
     "optimizer/weight_decay": 0.01,
 }
-
-
-@pytest.fixture(scope="module")
-def alone(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    (result,) = train(tmp_path_factory.mktemp("alone") / "gang", data, VALUES, 1)
-    return result
-
-
-@pytest.mark.parametrize(("size", "micro_batch"), [(2, None), (3, None), (2, 3)])
-def test_a_gang_follows_the_curve_of_one_rank(
-    data: Path, alone: dict[str, Any], tmp_path: Path, size: int, micro_batch: int | None
-) -> None:
-    values = VALUES if micro_batch is None else VALUES | {"model/norm": "layer"}
-    if micro_batch is not None:
-        (alone,) = train(tmp_path / "alone", data, values, 1)
-    gang = train(tmp_path / "gang", data, values, size, micro_batch)
-    for rank in gang:
-        assert rank["sums"] == gang[0]["sums"], "ranks hold different weights"
-        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
-            for name in ours.keys() - {"rows_per_second"}:
-                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
-        for split, scores in alone["scores"].items():
-            assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
-
-
-def test_a_gang_makes_the_rows_of_one_rank(data: Path, tmp_path: Path) -> None:
-    """Sampled, synthetic, augmented and mixed, in batches of a budget of steps."""
-    values = VALUES | {"data/sampling": "synthetic", "data/class_weights": "balanced"}
-    values |= {"loss/label_smoothing": 0.1, "loss/focal": 1.0}
-    values |= {f"augmentation/{name}": 0.2 for name in ("jitter", "scale", "mixup")}
-    values |= {f"augmentation/{name}": 0.3 for name in ("crop", "shift", "time_warp")}
-    values |= {"training/batch_tokens": 100}
-    (alone,) = train(tmp_path / "alone", data, values, 1)
-    for rank in train(tmp_path / "gang", data, values, 2):
-        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
-            for name in ours.keys() - {"rows_per_second"}:
-                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
-
-
-STEPS = {
+ROWS: dict[str, Any] = {
+    "data/sampling": "synthetic",
+    "data/class_weights": "balanced",
+    "loss/label_smoothing": 0.1,
+    "loss/focal": 1.0,
+    **{f"augmentation/{name}": 0.2 for name in ("jitter", "scale", "mixup")},
+    **{f"augmentation/{name}": 0.3 for name in ("crop", "shift", "time_warp")},
+    "training/batch_tokens": 100,
+}
+"""Sampled, synthetic, augmented and mixed, in batches of a budget of steps."""
+STEPS: dict[str, Any] = {
     "model/norm": "layer",
     "schedule/name": "stable_decay",
     "optimizer/lr_scaling": "sqrt",
@@ -93,42 +44,80 @@ STEPS = {
     "training/ema": 0.8,
     "transfer/freeze": "encoder.layers.1.cells.1.*",
 }
+"""What shapes a step."""
+FORECAST: dict[str, Any] = {
+    "data/channels": "shared",
+    "data/look_back": 8,
+    "training/epochs": 2,
+}
+TASK = {"name": "forecasting", "horizon": 5, "quantiles": [0.1, 0.5, 0.9]}
 
 
-def test_what_shapes_a_step_is_the_same_on_any_number_of_ranks(data: Path, tmp_path: Path) -> None:
-    values = VALUES | STEPS
-    (alone,) = train(tmp_path / "alone", data, values, 1)
-    gang = train(tmp_path / "gang", data, values, 2)
+@dataclass(frozen=True)
+class Case:
+    """A trial, and the gangs that are to follow the curve of one rank."""
+
+    values: dict[str, Any]
+    sizes: tuple[int, ...]
+    micro_batch: int | None = None
+    """Rows at once, where a gang computes its batches in pieces."""
+    task: dict[str, Any] | None = None
+
+
+CASES = {
+    "whole": Case(VALUES, (2, 3)),
+    "pieces": Case(VALUES | {"model/norm": "layer"}, (2,), micro_batch=3),
+    "rows": Case(VALUES | ROWS, (2,)),
+    "steps": Case(VALUES | STEPS, (2,)),
+    # Of 2 validation windows the last of three ranks has none.
+    "recursive": Case(FORECAST | {"data/decoding": "recursive"}, (3,), task=TASK),
+    "seq2seq": Case(FORECAST | {"data/decoding": "seq2seq"}, (3,), task=TASK),
+}
+
+Seen = dict[tuple[str, int], list[dict[str, Any]]]
+"""Case and size of the gang → what each rank saw."""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """One gang of each size trains all that is asked of it: processes take longer to start."""
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "windows").mkdir()
+    made.series_csv(folder / "windows" / "rows.csv", missing=0.1, length=25)
+    section = {"train": "rows.csv", "id": "name", "time": "time", "missing": "mean"}
+    windows = made.prepared(folder / "windows", TASK, section | {"calendar": ["hour"]})
+    sequences = made.classification(tmp_path_factory.mktemp("sequences"))
+    found: Seen = {}
+    for size in (1, 2, 3):
+        names = [name for name, case in CASES.items() if size in (1, *case.sizes)]
+        jobs, pieces = [], {}
+        for place, name in enumerate(names):
+            case, trial = CASES[name], folder / f"{name}-{size}"
+            if case.task is None:
+                jobs.append(made.job(sequences, trial, case.values))
+            else:
+                goal = {"metric": "pinball", "maximize": False}
+                jobs.append(made.job(windows, trial, case.values, task=case.task, **goal))
+            if size > 1 and case.micro_batch is not None:
+                pieces[place] = case.micro_batch
+        for results in gangs.train(folder, jobs, size, pieces):
+            for name, result in zip(names, results, strict=True):
+                found.setdefault((name, size), []).append(result)
+    return found
+
+
+GANGS = [(name, size) for name, case in CASES.items() for size in case.sizes]
+
+
+@pytest.mark.parametrize(("name", "size"), GANGS)
+def test_a_gang_follows_the_curve_of_one_rank(seen: Seen, name: str, size: int) -> None:
+    ((alone,), gang) = seen[name, 1], seen[name, size]
+    assert len(gang) == size
     for rank in gang:
         assert rank["sums"] == gang[0]["sums"], "ranks hold different weights"
         for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
-            for name in ours.keys() - {"rows_per_second"}:
-                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
-        for split, scores in alone["scores"].items():
-            assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
-
-
-@pytest.mark.parametrize("decoding", ["recursive", "seq2seq"])
-def test_every_score_of_a_forecast_is_the_same_on_three_ranks(
-    tmp_path: Path, decoding: str
-) -> None:
-    made.series_csv(tmp_path / "rows.csv", missing=0.1, length=25)
-    task = {"name": "forecasting", "horizon": 5, "quantiles": [0.1, 0.5, 0.9]}
-    data = {"train": "rows.csv", "id": "name", "time": "time", "missing": "mean"}
-    folder = made.prepared(tmp_path, task, data | {"calendar": ["hour"]})
-    # Of 2 validation windows the last rank has none.
-    values = {
-        "data/decoding": decoding,
-        "data/channels": "shared",
-        "data/look_back": 8,
-        "training/epochs": 2,
-    }
-    job = {"task": task, "metric": "pinball", "maximize": False}
-    (alone,) = train(tmp_path / "alone", folder, values, 1, **job)
-    for rank in train(tmp_path / "gang", folder, values, 3, **job):
-        for ours, theirs in zip(alone["reports"], rank["reports"], strict=True):
-            for name in ours.keys() - {"rows_per_second"}:
-                assert theirs[name] == pytest.approx(ours[name], rel=1e-5, abs=1e-6), name
+            for metric in ours.keys() - {"rows_per_second"}:
+                assert theirs[metric] == pytest.approx(ours[metric], rel=1e-5, abs=1e-6), metric
         for split, scores in alone["scores"].items():
             assert rank["scores"][split] == pytest.approx(scores, rel=1e-5, abs=1e-6)
 
