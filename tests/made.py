@@ -191,6 +191,19 @@ AUDIO = {"rate": RATE, "bands": 8, "window": 40, "hop": 16, "low": 50}
 """How they are read: some 30 frames of 8 bands each."""
 
 
+def histories_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 12) -> Path:
+    """Histories of 4 to `longest` items that go around a ring, each by steps of its own size."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "item", "step"])
+        for i in range(num):
+            place, stride = int(rng.integers(17)), 1 + i % 2
+            for step in range(int(rng.integers(4, longest + 1))):
+                writer.writerow([f"u{i:03d}", f"item {(place + stride * step) % 17}", step])
+    return path
+
+
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
@@ -222,6 +235,10 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
         named_digits_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "text": "digits", "tokens": "character", "target": "name"}
         data |= {"test": 0.2}
+    elif about.target == "next":
+        histories_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "id": "id", "time": "step", "target": "item"}
+        data |= {"validation": {"last": 1}, "test": {"last": 1}}
     elif about.target == "none":
         stream_txt(folder / "rows.txt", **{"num": 400} | sizes)
         data = {"train": "rows.txt", "tokens": "character", "validation": 0.2, "test": 0.2}

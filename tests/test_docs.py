@@ -15,6 +15,7 @@ from tuner.data.audio import Audio
 from tuner.spec_reader import load
 from tuner.tasks import ctc
 
+DOCS = Path(__file__).parent.parent / "docs"
 SEARCH = (Path(__file__).parent.parent / "docs" / "search.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"(?:^ {4}|`)(tuner [^`\n]+)", SEARCH, re.MULTILINE)
 
@@ -40,12 +41,18 @@ def test_every_event_is_told_of() -> None:
         assert f"\n| `{kind}` |" in SEARCH
 
 
-SPEECH = (Path(__file__).parent.parent / "docs" / "speech.md").read_text(encoding="utf-8")
-
-
 def test_the_page_on_recordings_tells_of_every_setting(tmp_path: Path) -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", SPEECH, re.DOTALL)
+    page = (DOCS / "speech.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     spec = load(write_spec(tmp_path / "s.yaml", **yaml.safe_load(block)))
     assert spec.metric == "wer" and spec.data.audio is not None
-    told = set(re.findall(r"`(\w+)(?:: [^`]*)?`", SPEECH))
+    told = set(re.findall(r"`(\w+)(?:: [^`]*)?`", page))
     assert told >= set(Audio.model_fields) - {"path"} | set(ctc.METRICS)
+
+
+def test_the_spec_of_a_recommender_is_read(tmp_path: Path) -> None:
+    page = (DOCS / "recommendation.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "s.yaml").write_text(block)
+    spec = load(tmp_path / "s.yaml")
+    assert (spec.metric, spec.maximize, spec.task["top"]) == ("hr_10", True, 10)

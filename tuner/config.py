@@ -261,7 +261,7 @@ def _across(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """Rules that bind values of one trial together."""
     found = [*_patch_fits(parts), *_reads_one_way(parts, task)]
     found += [*_keeps_steps(parts, task), *_scores_tags(parts, task)]
-    return [*found, *_says(parts, task), *_own_model(parts), *_training(parts)]
+    return [*found, *_says(parts, task), *_own_model(parts, task), *_training(parts)]
 
 
 def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
@@ -403,9 +403,18 @@ def _stepwise(data: Any, model: Any) -> list[Refusal]:
     ]
 
 
-def _own_model(parts: Mapping[str, Any]) -> list[Refusal]:
+def _own_model(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     """What only works where the platform knows the encoder, and where there is one."""
     name = parts["model"].name
+    if ":" in name and getattr(registry.get("tasks", task["name"]), "SHIPPED", False):
+        return [
+            _bound(
+                "model/name",
+                f"must be a shipped architecture for {task['name']}, whose loss takes it apart",
+                repr(name),
+                "Leave it out.",
+            )
+        ]
     decoding = getattr(parts["data"], "decoding", "direct")
     regularization, training = parts["regularization"], parts["training"]
     given = {

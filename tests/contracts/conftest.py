@@ -19,6 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "language_modelling": {"data/window": 24, "model/tied": True, "model/initial_state": "learned"},
     "forecasting": {"data/normalization": "last"},
     "seq2seq": {"model/directions": 2, "model/cell": "gru"},
+    "recommendation": {"model/tied": True, "data/history": 6},
 }
 
 

@@ -22,6 +22,7 @@ SHOWN = {
     "ctc": {"words", "errors"},
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
     "language_modelling": {"samples"},
+    "recommendation": {"rankings", "ranks"},
     "regression": {"predicted-1", "predicted-2"},
     "seq2seq": {"errors", "attention-1"},
     "tagging": {"tags", "errors", "self-attention"},

@@ -20,6 +20,10 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
     "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],
+    "recommendation": [
+        {"model/tied": True, "data/history": 4},
+        {"loss/name": "sampled_softmax", "loss/negatives": 5},
+    ],
 }
 """What each task's trials have besides, one of them each."""
 

@@ -63,7 +63,7 @@ SPOILED: dict[str, tuple[Callable[[str], str], set[str], tuple[str, ...]]] = {
     "empty": (emptied, {"data/empty"}, (".csv", ".conll", ".txt")),
     "no rows": (without_rows, {"data/no-rows"}, (".csv", ".conll", ".txt")),
     "other columns": (with_other_columns, {"data/absent-column"}, (".csv",)),
-    "other types": (with_words_for_numbers, {"data/not-a-number"}, (".csv",)),
+    "other types": (with_words_for_numbers, {"data/not-a-number", "data/time"}, (".csv",)),
     "ragged": (ragged, {"data/ragged-row"}, (".csv", ".conll")),
     "other encoding": (undecodable, {"data/encoding"}, (".csv", ".conll", ".txt")),
 }
@@ -88,7 +88,8 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
     with pytest.raises(DataError) as raised:
         predict(bundle.folder, [str(path)], str(tmp_path / "answers.csv"))
     mistakes = raised.value.mistakes
-    assert {mistake.code for mistake in mistakes} == codes
+    found = {mistake.code for mistake in mistakes}
+    assert found and found <= codes
     for mistake in mistakes:
         assert all([mistake.rule, mistake.got, mistake.fix]) and raw.name in mistake.where
     assert [found.name for found in tmp_path.iterdir()] == [raw.name]

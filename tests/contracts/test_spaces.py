@@ -21,6 +21,7 @@ TASKS = {
     "ctc": {"name": "ctc"},
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},
+    "recommendation": {"name": "recommendation"},
     "regression": {"name": "regression"},
     "seq2seq": {"name": "seq2seq"},
     "tagging": {"name": "tagging"},

@@ -42,6 +42,18 @@ def outputs_of(task: Task, num: int, steps: int = 64) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def heard(task: Task, outputs: torch.Tensor, batch: Batch, seed: int = 1) -> Outputs:
+    """What a loss reads where it would read these outputs: of what follows, the factors of scores
+    at every step, whose vectors begin with the outputs."""
+    if not task.shape.following:
+        return cut(task, outputs, batch)
+    chance = torch.Generator().manual_seed(seed)
+    num_steps = batch.inputs.shape[1]
+    h_BTJ = outputs[:, None, :5] + torch.arange(num_steps)[:, None]
+    items_OJ = torch.randn(task.num_outputs, 5, generator=chance)
+    return h_BTJ, items_OJ, torch.randn(task.num_outputs, generator=chance)
+
+
 def cut(task: Task, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Those of the steps that a batch, or its targets, have."""
     if task.search:
@@ -85,8 +97,8 @@ def test_the_loss_is_a_sum_over_what_is_counted(task: Task, store: Store) -> Non
     losses = []
     for i in range(len(rows)):
         alone = task.batch(store, rows[[i]]).to_torch("cpu")
-        losses.append(task.loss(cut(task, outputs[i * each : (i + 1) * each], alone), alone))
-    together = task.loss(cut(task, outputs, batch), batch)
+        losses.append(task.loss(heard(task, outputs[i * each : (i + 1) * each], alone), alone))
+    together = task.loss(heard(task, outputs, batch), batch)
     torch.testing.assert_close(torch.stack(losses).sum(), together, rtol=1e-5, atol=1e-5)
 
 
@@ -94,7 +106,7 @@ def test_an_idle_row_adds_nothing(task: Task, store: Store) -> None:
     rows = task.rows(store, "train", None)[:1]
     batch = task.batch(store, rows).idle().to_torch("cpu")
     outputs = cut(task, outputs_of(task, len(batch.inputs)), batch).requires_grad_()
-    loss = task.loss(outputs, batch)
+    loss = task.loss(heard(task, outputs, batch), batch)
     (gradient,) = torch.autograd.grad(loss, outputs)
     assert loss.item() == 0 and not gradient.any()
 

@@ -334,3 +334,13 @@ def test_the_command_writes_beside_and_check_takes_it(
     assert "tuner sweep rows.yaml" in capsys.readouterr().out
     assert yaml.safe_load(Path("rows.yaml").read_text())["data"]["train"] == "data/rows.csv"
     assert "classification, by highest accuracy" in check(Path("rows.yaml"))
+
+
+def test_histories_are_recommended_from(tmp_path: Path) -> None:
+    lines = [
+        f"u{i} {' '.join(str((i + step) % 9) for step in range(4 + i % 3))}" for i in range(30)
+    ]
+    (tmp_path / "shop.histories").write_text("\n".join(lines))
+    spec, _ = look(tmp_path / "shop.histories")
+    assert spec["task"] == "recommendation"
+    assert spec["data"]["validation"] == spec["data"]["test"] == {"last": 1}

@@ -13,15 +13,20 @@ SPLITS = ("train", "validation", "test")
 """A split's number is its place in here."""
 
 
+Kind = Literal["sequence", "series", "history"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
     """What preparation must know of a task."""
 
-    kind: Literal["sequence", "series"]
-    """Sequences that belong to a split as a whole, or series that are cut by time and forecast."""
-    target: Literal["class", "number", "tags", "tokens", "none"] = "class"
+    kind: Kind
+    """Sequences that belong to a split as a whole, series that are cut by time and forecast, or
+    histories of events, cut by time, too."""
+    target: Literal["class", "number", "tags", "tokens", "none", "next"] = "class"
     """What each sequence stands for: a class, a number or some, a tag at every step, a text of its
-    own tokens, or nothing. What stands for nothing is read as one stream, split by position."""
+    own tokens, nothing, or at every step the one after it. What stands for nothing is read as one
+    stream, split by position."""
     target_tokens: str = "word"
     """The tokenizer of target texts, unless the spec names one."""
     aligned: bool = False
@@ -101,7 +106,7 @@ class DataFile:
 class DataCard:
     """The facts of one preparation."""
 
-    kind: Literal["sequence", "series"]
+    kind: Kind
     features: tuple[str, ...]
     target_channels: tuple[int, ...]
     """Places in `features` of the channels to forecast; empty for labelled sequences."""
@@ -118,7 +123,7 @@ class DataCard:
     num_folds: int
     """0 without cross-validation."""
     num_sequences: Mapping[str, int]
-    """Per split: sequences, or series with rows in it."""
+    """Per split: sequences, or series or histories with rows in it."""
     num_steps: Mapping[str, int]
     """Per split: steps."""
     num_missing: int

@@ -41,6 +41,13 @@ class Origins(Config):
     that lies a horizon or more before it."""
 
 
+class Last(Config):
+    """The end of each series or history."""
+
+    last: int = Field(ge=1)
+    """So many of its rows, or of those that the next split leaves."""
+
+
 class Clip(Config):
     """Where inputs are cut off, by what training rows hold; targets never are."""
 
@@ -77,6 +84,8 @@ def _kind(value: Any) -> str | None:
             return "files"
         case int() | float():
             return "share"
+        case {"last": _} | Last():
+            return "last"
         case {"folds": _} | Folds():
             return "folds"
         case {"origins": _} | Origins():
@@ -120,13 +129,17 @@ _rule = Discriminator(
     custom_error_message="must be files, a share like 0.2, or a span like {after: 2018-01-01}",
 )
 Split = Annotated[
-    Annotated[Files, Tag("files")] | Annotated[Share, Tag("share")] | Annotated[Span, Tag("span")],
+    Annotated[Files, Tag("files")]
+    | Annotated[Share, Tag("share")]
+    | Annotated[Span, Tag("span")]
+    | Annotated[Last, Tag("last")],
     _rule,
 ]
 SplitOrFolds = Annotated[
     Annotated[Files, Tag("files")]
     | Annotated[Share, Tag("share")]
     | Annotated[Span, Tag("span")]
+    | Annotated[Last, Tag("last")]
     | Annotated[Folds, Tag("folds")]
     | Annotated[Origins, Tag("origins")],
     _rule,
@@ -139,10 +152,11 @@ class DataConfig(Config):
     train: Files
     """Files to learn from, relative to the spec's folder."""
     test: Split | None = None
-    """Rows scored once, for the winner: files, a share of the training files, or a span of time."""
+    """Rows scored once, for the winner: files, a share of the training files, a span of time, or
+    the last rows of each series or history, such as {last: 1}."""
     validation: SplitOrFolds = 0.2
-    """Rows that rank trials: files, a share of the training files, a span of time, folds, or
-    origins (of forecasts)."""
+    """Rows that rank trials: files, a share of the training files, a span of time, the last rows of
+    each series or history, folds, or origins (of forecasts)."""
     format: str | None = None
     """Name of a format; by default the one that a file's extension stands for."""
     id: str | None = None
@@ -152,7 +166,8 @@ class DataConfig(Config):
     month, day, hour and minute in this order; by default the file orders them."""
     target: Columns | None = None
     """Label column of classification and tagging, number columns of regression, the text that a
-    sequence stands for, or channels to forecast, by default all features."""
+    sequence stands for, the items of recommendation, or channels to forecast, by default all
+    features."""
     target_tokens: str | None = None
     """How a target text becomes tokens: `word`, `whitespace`, `character` or `subword`; by default
     what the task is usually scored in."""

@@ -28,7 +28,7 @@ class Layout:
     """The column of times, or those that tell one piece by piece; see `dates`."""
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
-    target: Literal["class", "number", "tags", "tokens", "none"] = "class"
+    target: Literal["class", "number", "tags", "tokens", "none", "next"] = "class"
     """What a sequence stands for; see `TaskData`."""
     targets: tuple[str, ...] = ()
     """Columns with the numbers that a sequence stands for."""

@@ -21,7 +21,7 @@ from tuner.data import (
     vocabulary,
 )
 from tuner.data import labels as labelling
-from tuner.data.card import TaskData
+from tuner.data.card import Kind, TaskData
 from tuner.data.files import join_some
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part
@@ -78,7 +78,10 @@ def grouped(
         ]
     if mistakes:
         raise DataError(mistakes)
-    task = TaskData(kind="series" if layout.channels else "sequence", target=layout.target)
+    kind: Kind = "series" if layout.channels else "sequence"
+    if layout.target == "next":
+        kind = "history"
+    task = TaskData(kind=kind, target=layout.target)
     parts = [Part(split=0, table=table) for table in tables]
     # What is known ahead stands in rows whose other columns are missing.
     lenient = replace(layout, missing="mean") if layout.derived.known else layout

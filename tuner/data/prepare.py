@@ -19,6 +19,7 @@ from tuner.data import (
     files,
     fitting,
     grouping,
+    histories,
     reading,
     rules,
     splits,
@@ -115,7 +116,10 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     else:
         assigned = splits.by_time(sequences, config, mistakes)
         if not mistakes:
-            checks.check_series(sequences, assigned, task, config, mistakes, warnings)
+            if task.kind == "history":
+                histories.check(sequences, assigned, config, mistakes, warnings)
+            else:
+                checks.check_series(sequences, assigned, task, config, mistakes, warnings)
     if not mistakes:
         sequences, found = categories.fitted(sequences, found, assigned, warnings)
         found = deriving.with_step(found, sequences)

@@ -57,25 +57,30 @@ def first_layout(
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
-    is_text = task.target == "tokens"
+    is_text, is_next = task.target == "tokens", task.target == "next"
     is_class = is_labelled and not is_text and task.target != "number"
-    if (is_class or is_text) and names and len(names) > 1:
+    if (is_class or is_text or is_next) and names and len(names) > 1:
         # Whatever follows would be told of the wrong column.
         raise DataError(
             [
                 *mistakes,
                 Mistake(
                     code="data/target",
-                    rule="`data/target` of labelled sequences must be one column",
+                    rule=f"`data/target` of {'histories' if is_next else 'labelled sequences'} "
+                    "must be one column",
                     where="data/target",
                     got=join_some(map(repr, names)),
-                    fix="Name the column with the label.",
+                    fix=f"Name the column with the {'item' if is_next else 'label'}.",
                 ),
             ]
         )
     one = names[0] if names else fixed.get("label")
     audio = config.audio or (Audio(path=fixed["audio"]) if "audio" in fixed else None)
     grouped = task.kind == "sequence"
+    text = config.text or fixed.get("text")
+    if is_next:
+        # What is read of a history is what is to be predicted of it.
+        text = names[0] if names else fixed.get("text")
     if config.group and not grouped:
         mistakes.append(
             Mistake(
@@ -98,7 +103,7 @@ def first_layout(
         target_tokens=_target_tokens(config, task, mistakes),
         target_max_length=config.target_max_length,
         group=config.group if grouped else None,
-        text=(config.text or fixed.get("text")) if task.kind == "sequence" else None,
+        text=None if task.kind == "series" else text,
         tokens=_tokens(config, task, mistakes),
         lowercase=config.lowercase,
         features=tuple(config.features) if config.features else None,
@@ -138,16 +143,18 @@ def _format(name: str | None, mistakes: list[Mistake]) -> str | None:
 
 def _tokens(config: DataConfig, task: TaskData, mistakes: list[Mistake]) -> str:
     """How texts become tokens; as by default where a mistake is told."""
-    usual = GIVEN if task.target == "tags" else "word"
+    by_row = task.target in ("tags", "next")
+    usual = GIVEN if by_row else "word"
     name = config.tokens or usual
     known = [GIVEN, *registry.names("tokenizers")]
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         rule = "`data/tokens` must be a known tokenizer"
         fix = (f"Did you mean {close[0]!r}? " if close else "") + f"Known: {', '.join(known)}."
-    elif task.target == "tags" and name != GIVEN:
-        rule = "`data/tokens` must be `given` where each token has a tag"
-        fix = "Write one token per row, with its tag, and leave `tokens` out."
+    elif by_row and name != GIVEN:
+        has = "is an item" if task.target == "next" else "has a tag"
+        rule = f"`data/tokens` must be `given` where each token {has}"
+        fix = "Write one token per row, and leave `tokens` out."
     else:
         return name
     mistakes.append(
@@ -222,14 +229,18 @@ def resolved(
     first = tables[0]
     names = first.columns.column_names
     rows_are_texts = layout.text is not None and layout.tokens != GIVEN
+    one = layout.label or layout.target_text
     channels = layout.channels or ()
+    text = [layout.text] if layout.text else []
+    if task.target == "next":
+        answers, text = text, []
+    else:
+        answers = [one] if one else [*layout.targets, *channels]
     wanted = {
-        "data/text": [layout.text] if layout.text else [],
+        "data/text": text,
         "data/id": [layout.id] if layout.id else [],
         "data/time": list(layout.time),
-        "data/target": [one]
-        if (one := layout.label or layout.target_text)
-        else [*layout.targets, *(layout.channels or ())],
+        "data/target": answers,
         "data/group": [layout.group] if layout.group else [],
         "data/features": list(layout.features or ()),
         "data/categories": list(layout.derived.columns),
@@ -237,15 +248,18 @@ def resolved(
         "data/static": list(layout.derived.static),
     }
     before = len(mistakes)
+    needs: dict[str, str | None] = {}
     if task.kind == "sequence":
         target = one or next(iter(layout.targets), None)
         needs = {"data/target": target} if task.target != "none" else {}
         needs |= {} if rows_are_texts else {"data/id": layout.id}
         needs |= {"data/text": layout.text} if task.target == "none" else {}
-        for key, value in needs.items():
-            if value is None:
-                mistakes.append(_absent(f"the column `{key}`", first, "no name for it", names))
-    if layout.text and layout.features:
+    elif task.kind == "history":
+        needs = {"data/id": layout.id, "data/target": layout.text}
+    for key, value in needs.items():
+        if value is None:
+            mistakes.append(_absent(f"the column `{key}`", first, "no name for it", names))
+    if layout.text and layout.features and task.kind != "history":
         mistakes.append(
             Mistake(
                 code="data/text",

@@ -47,7 +47,7 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     absent = columns.absent_rows(table, audio.path)
     if len(absent):
         raise DataError(_unnamed(table, audio.path, absent))
-    if layout.id in names:
+    if layout.id is not None and layout.id in names:
         _refuse_shared(table, layout.id)
     named = table.columns.column(audio.path).cast(pa.string()).to_pylist()
     refused: list[Mistake] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuner.data.card import TaskData
-from tuner.data.config import DataConfig, Origins
+from tuner.data.config import DataConfig, Folds, Last, Origins
 from tuner.data.layout import Layout
 from tuner.errors import Mistake
 
@@ -17,6 +17,9 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
         mistakes += _check_named("picture", read, ("max_length",), config, task)
     if layout.audio is not None:
         mistakes += _check_named("audio", ("recordings", "frames"), (), config, task)
+    if task.kind == "history":
+        _check_history(config, mistakes)
+        return
     if task.kind == "series":
         if config.missing == "interpolate":
             mistakes.append(
@@ -39,6 +42,17 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
                 )
             )
         return
+    for name, rule in (("validation", config.validation), ("test", config.test)):
+        if isinstance(rule, Last):
+            mistakes.append(
+                Mistake(
+                    code="data/last",
+                    rule=f"`data/{name}` of whole sequences must not be the last rows of each",
+                    where=f"data/{name}",
+                    got=f"the last {rule.last}",
+                    fix="Give files, or a share of the sequences such as 0.2.",
+                )
+            )
     if isinstance(config.validation, Origins):
         mistakes.append(
             Mistake(
@@ -109,3 +123,37 @@ def _check_named(
                 )
             )
     return mistakes
+
+
+_OTHERS = ("text", "features", "categories", "calendar", "rolling", "clip", "known", "static")
+
+
+def _check_history(config: DataConfig, mistakes: list[Mistake]) -> None:
+    """Of a history its items alone are read, and its end is what is scored."""
+    for key in _OTHERS:
+        if value := getattr(config, key):
+            mistakes.append(
+                Mistake(
+                    code="data/history",
+                    rule=f"`data/{key}` must be left out of histories, of which items are read",
+                    where=f"data/{key}",
+                    got=repr(value),
+                    fix="Leave it out; name the column of items as `data/target`.",
+                )
+            )
+    match config.validation:
+        case Folds(folds=number):
+            got = f"{number} folds"
+        case Origins(origins=number):
+            got = f"{number} origins"
+        case _:
+            return
+    mistakes.append(
+        Mistake(
+            code="data/folds",
+            rule="`data/validation` of histories must be their last rows, a share or a span",
+            where="data/validation",
+            got=got,
+            fix="Give {last: 1}, a share such as 0.1 for the end of each, or {after: TIME}.",
+        )
+    )

@@ -105,7 +105,8 @@ def group(
 ) -> Sequences:
     """Groups the rows of all files into sequences; `layout` names every column.
 
-    Labelled sequences of two splits stay apart even under one id; series go on from split to split.
+    Labelled sequences of two splits stay apart even under one id; series and histories go on from
+    split to split. Sorting leaves rows of one time in the order of their files.
     """
     assert layout.features is not None, "a layout with its features resolved"
     tables = [part.table for part in parts]
@@ -143,7 +144,7 @@ def group(
         row_N=row_N,
         tables=tables,
     )
-    times.check(sequences, mistakes, warnings)
+    times.check(sequences, mistakes, warnings, events=task.kind == "history")
     sequences = cap(sequences, layout, mistakes)
     return filling.filled(sequences, layout, mistakes)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tuner.data import grouping
 from tuner.data.card import SPLITS
-from tuner.data.config import DataConfig, Folds, Origins, Span
+from tuner.data.config import DataConfig, Folds, Last, Origins, Span
 from tuner.data.sequences import Sequences
 from tuner.errors import Mistake
 
@@ -127,7 +127,7 @@ def _every(order: np.ndarray, count: int) -> np.ndarray:
 
 
 def by_time(sequences: Sequences, config: DataConfig, bad: list[Mistake]) -> Assigned:
-    """Cuts every series into training, validation and test, in this order."""
+    """Cuts every series or history into training, validation and test, in this order."""
     counts = [
         np.add.reduceat(sequences.split_N == split, sequences.offset_S, dtype=np.int64)
         for split in (TRAIN, VALIDATION, TEST)
@@ -145,6 +145,8 @@ def by_time(sequences: Sequences, config: DataConfig, bad: list[Mistake]) -> Ass
         if isinstance(rule, float | int):
             num_rows = np.round(rule * end).astype(np.int64)
             starts[name], ends[name] = np.maximum(limit - num_rows, 0), limit
+        elif isinstance(rule, Last):
+            starts[name], ends[name] = np.maximum(limit - rule.last, 0), limit
         elif name in spans:
             places = [_places(sequences, moment) for moment in spans[name]]
             starts[name], ends[name] = (np.minimum(place, limit) for place in places)

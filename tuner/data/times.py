@@ -84,8 +84,14 @@ def read(tables: Sequence[RawTable], names: Sequence[str], mistakes: list[Mistak
     return Clock(kind=known[0][1], moments_N=np.concatenate([moments for moments, _ in known]))
 
 
-def check(sequences: Sequences, mistakes: list[Mistake], warnings: list[str]) -> None:
-    """Every sequence must go forward in time; a step that varies is worth a warning."""
+def check(
+    sequences: Sequences, mistakes: list[Mistake], warnings: list[str], *, events: bool
+) -> None:
+    """Every sequence must go forward in time; a step that varies is worth a warning.
+
+    Args:
+        events: several rows may have one time, and none is expected at any.
+    """
     steps, gaps = _gaps(sequences)
     if sequences.clock is None or not len(gaps):
         return
@@ -93,7 +99,7 @@ def check(sequences: Sequences, mistakes: list[Mistake], warnings: list[str]) ->
     ahead = split_N[steps] < split_N[steps - 1]
     early = steps[((gaps < 0) & (split_N[steps] != split_N[steps - 1])) | ahead]
     unsorted = steps[(gaps < 0) & (split_N[steps] == split_N[steps - 1])]
-    twice = steps[gaps == 0]
+    twice = steps[:0] if events else steps[gaps == 0]
     for bad, code, rule, what, fix in (
         (
             early,
@@ -128,7 +134,7 @@ def check(sequences: Sequences, mistakes: list[Mistake], warnings: list[str]) ->
                 )
             )
     irregular = steps[gaps != np.median(gaps)]
-    if (gaps > 0).all() and len(irregular) and not _monthly(sequences, steps):
+    if not events and (gaps > 0).all() and len(irregular) and not _monthly(sequences, steps):
         warnings.append(
             f"times are irregular: {len(irregular):,} of {len(gaps):,} steps differ from the "
             f"usual one, first at {sequences.where(irregular[:1])} [data/irregular]"

@@ -106,7 +106,13 @@ def _limits(card: DataCard, task: Task, signature: Signature) -> list[str]:
         found.append(
             f"It knows {len(labels)} classes{listed}. Whatever it is given, it answers with these."
         )
-    if words:
+    if words and card.kind == "history":
+        found.append(
+            f"It knows {len(words)} items of training rows, names no other, and reads any other as "
+            f"one and the same unknown item; of those of other rows it knew all but "
+            f"{len(card.unseen)}."
+        )
+    elif words:
         found.append(
             f"It knows {len(words)} tokens of the training texts and reads any other as one and "
             f"the same unknown token; of the tokens of other splits it knew all but "

@@ -41,6 +41,8 @@ def lacking(module: nn.Module, signature: Signature) -> list[str]:
         found.append("`data/picture`")
     if module.subsampling is not None:
         found.append("`data/subsampling`")
+    if module.following:
+        found.append("scores of what follows a sequence")
     if module.transitions is not None:
         found.append("`model/crf`")
     if isinstance(module.head, TiedHead):

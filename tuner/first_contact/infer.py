@@ -45,6 +45,9 @@ def infer(look: Look, wanted: Sequence[str]) -> Draft:
             draft = _labelled(look, wanted)
         case "text":
             draft = _language(look, "text")
+        case "histories":
+            why = "a user and the items of a history in each line"
+            draft = Draft("recommendation", why, id=look.fixed["id"])
         case _:
             found = tables.infer(look, wanted)
             draft = found if isinstance(found, Draft) else _language(look, found)
@@ -121,6 +124,10 @@ def _language(look: Look, text: str) -> Draft:
 
 def _split(look: Look, draft: Draft) -> None:
     """Files where there are some; else shares, from the end of what has an order."""
+    if draft.task == "recommendation":
+        draft.say("test", {"last": 1}, "item of each history; scored once, for the winner")
+        draft.say("validation", {"last": 1}, "the one before it; ranks the trials")
+        return
     ordered = draft.task in ("language_modelling", "forecasting")
     where = "the end of the data" if ordered else "of the sequences"
     if "test" not in look.tables:

@@ -116,7 +116,7 @@ def _time(look: Look, draft: Draft) -> list[str]:
 
 def _shared(look: Look, draft: Draft) -> list[str]:
     """Sequences of other files that are found in the training file, too."""
-    if draft.task in ("forecasting", "language_modelling"):
+    if draft.task in ("forecasting", "language_modelling", "recommendation"):
         return []
     names = [draft.text] if draft.text else [c.name for c in look.columns.values()]
     read = [n for n in names if n not in (draft.id, *draft.time, *draft.targets)]

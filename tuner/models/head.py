@@ -20,6 +20,12 @@ class TiedHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, h_J: Tensor, weight_VE: Tensor) -> Tensor:
-        """Padding's row is left out of the gradient, so that its vector stays 0."""
+        return F.linear(*self.factors(h_J, weight_VE))
+
+    def factors(self, h_J: Tensor, weight_VE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the scores are a linear map of, its matrix and its bias.
+
+        Padding's row is left out of the gradient, so that its vector stays 0.
+        """
         weight_VE = torch.cat([weight_VE[:1].detach(), weight_VE[1:]])
-        return F.linear(self.project(h_J), weight_VE, self.bias)
+        return self.project(h_J), weight_VE, self.bias

@@ -18,7 +18,8 @@ from tuner.models.shape import Dropouts, Shape
 from tuner.models.steps import Steps
 from tuner.models.subsampling import Subsampling
 
-Outputs = Tensor | tuple[Tensor, Tensor] | tuple[Tensor, list[Tensor]]
+Factors = tuple[Tensor, Tensor, Tensor]
+Outputs = Tensor | tuple[Tensor, Tensor] | tuple[Tensor, list[Tensor]] | Factors
 
 
 class Network(nn.Module):
@@ -53,7 +54,7 @@ class Network(nn.Module):
         self.pooling = pooling
         self.head = head
         self.dropouts = dropouts
-        self.carries = shape.carries
+        self.carries, self.following = shape.carries, shape.following
         outputs = shape.outputs
         self.transitions = nn.Parameter(torch.zeros(outputs + 2, outputs)) if shape.crf else None
 
@@ -79,7 +80,9 @@ class Network(nn.Module):
         if self.pooling is not None:
             h_D = self.pooling(h_D, steps)
         h_J = self._dropped(join(h_D, self.encoder.join), self.dropouts.before_head)
-        y_O = self.read_off(h_J)
+        if self.following and self.training:
+            return self._factors(h_J)
+        y_O = self.read_off(steps.last(h_J) if self.following else h_J)
         if self.carries:
             return y_O, ends + end
         return y_O if self.transitions is None else (y_O, self.transitions)
@@ -105,3 +108,10 @@ class Network(nn.Module):
             return tied_V
         y_O: Tensor = self.head(h_J)
         return y_O
+
+    def _factors(self, h_J: Tensor) -> Factors:
+        """What `read_off` multiplies: vectors, a matrix and a bias."""
+        if isinstance(self.head, TiedHead):
+            assert isinstance(self.inputs, Tokens)
+            return self.head.factors(h_J, self.inputs.embedding.weight)
+        return h_J, self.head.weight, self.head.bias

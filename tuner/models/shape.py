@@ -42,6 +42,10 @@ class Shape:
     afresh. The state is that after the last of the T steps: what goes on must not be padded."""
     stride: int = 1
     """Input steps for each step that has an output: of T, ⌈T / stride⌉ have one."""
+    following: bool = False
+    """(x, lengths_B) → y_BO of what follows the last step. In training what such scores are made of
+    at every step, (h_BTJ, items_OJ, bias_O), so that a loss need not look at all outputs: each is
+    the product of a step's vector and an output's, and a bias."""
     crf: bool = False
     """(x, lengths_B) → (y_BTO, transitions): scores from tag to tag, rows 0 to O-1, from the start,
     row O, and to the end, row O+1; (O+2, O)."""
@@ -52,6 +56,16 @@ class Shape:
     """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder says, or scores and
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
 
+    @property
+    def causal(self) -> bool:
+        """Whether no step's output may follow from later steps."""
+        return self.carries or self.following
+
+    @property
+    def pooled(self) -> bool:
+        """Whether all steps become one before the head reads them."""
+        return not (self.per_step or self.following)
+
     def __post_init__(self) -> None:
         if self.outputs < 1 or max(self.inputs, self.vocabulary) < 1:
             raise ValueError(f"a network needs inputs and outputs of at least 1; got {self}")
@@ -61,6 +75,8 @@ class Shape:
             raise ValueError(f"characters belong to tokens, which need a vocabulary; got {self}")
         if self.stride < 1 or (self.stride > 1 and (self.carries or not self.per_step)):
             raise ValueError(f"a stride thins the steps of outputs that carry nothing; got {self}")
+        if self.following and (self.carries or self.per_step):
+            raise ValueError(f"what follows a sequence is no output per step; got {self}")
         if self.crf and (self.carries or not self.per_step):
             raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
         if self.picture and (self.per_step or self.inputs != self.picture[1] * self.picture[2]):

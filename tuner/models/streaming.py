@@ -122,6 +122,8 @@ def looks_ahead(module: nn.Module) -> list[tuple[str, str]]:
     if module.pooling is not None and not hasattr(module.pooling, "advance"):
         rule = "`model/pooling` must be one that can go on, such as last, mean or max"
         found.append((rule, f"{type(module.pooling).__name__}, which weighs all steps at once"))
+    if module.following:
+        found.append(("the task must answer a sequence as it is", "one of what follows"))
     if module.transitions is not None:
         found.append(("`model/crf` must be false", "a best path that the last step decides"))
     return found

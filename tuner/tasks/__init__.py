@@ -10,6 +10,8 @@ module holds
                   out where there is nothing to choose
     AUGMENTED     which augmentations leave a target true, by what they change: a set of "values",
                   "steps" and "rows"; left out where none does
+    CAUSAL        true where the model predicts what it reads, so must not read ahead
+    SHIPPED       true where the model must be one of the shipped architectures
     METRICS       name → "maximize" | "minimize"; the first is the default objective
     metrics(options, targets) -> the same, where it depends on options or on how many columns a spec
                   names as `data/target` (None without); a module may leave it out

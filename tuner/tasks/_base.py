@@ -17,6 +17,7 @@ from tuner.models.shape import Shape
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from tuner.data.augmentations._chance import Chance
     from tuner.data.store import Steps, Store
     from tuner.plots.exhibits import Exhibit
     from tuner.tasks._balance import Balance
@@ -29,8 +30,9 @@ Run = Callable[["Batch", Any], tuple[Any, Any]]
 arrays and the state after it."""
 
 Outputs = Any
-"""Of a network: y_BO or y_BTO; with a CRF the pair of y_BTO and its transitions. Tensors, or arrays
-where a graph has answered."""
+"""Of a network: y_BO or y_BTO; with a CRF the pair of y_BTO and its transitions; in training, where
+it scores what follows, what `Shape.following` says. Tensors, or arrays where a graph has
+answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,10 @@ class Batch:
     """Like `targets`: those of the row that each row was mixed with; None where none was."""
     share: Any = None
     """share_B: what is left of the row itself where rows were mixed."""
+    seen: Any = None
+    """seen_BS: ids that no answer may be, 0 for none; None where any may."""
+    negatives: Any = None
+    """negatives_BK: ids that a training loss sets against the targets; None where it draws none."""
 
     def to_torch(self, device: str) -> Batch:
         """The same batch as tensors on a device."""
@@ -149,6 +155,8 @@ class Task(ABC):
     """How the model's answers are looked for, where they are texts that it says token by token."""
     stride: int = 1
     """Input steps for each step that has an output."""
+    draws: bool = False
+    """Whether training rows draw something anew in each epoch; see `drawn`."""
     window: int = 0
     """Steps that a batch of a stream advances, where each row of a batch goes on with what that
     row of the batch before ended with, and the model hands its state on; 0 for rows that stand by
@@ -226,6 +234,10 @@ class Task(ABC):
         """Training sequences that `rows` leaves out, since nothing can be learned from them; None
         where there are none such."""
         return None
+
+    def drawn(self, batch: Batch, chance: Chance) -> Batch:
+        """A torch batch of training rows with what its loss draws for them; where `draws` only."""
+        raise NotImplementedError
 
     def balance(self, steps: Steps, rows: np.ndarray) -> Balance | None:
         """How an epoch over some training rows evens out their classes; None: each comes once."""

@@ -98,6 +98,8 @@ def _attention(fit: Fit, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
     at one another."""
     pooling, inner = (getattr(fit.module, name, None) for name in ("pooling", "attention"))
     found: dict[str, Exhibit] = {}
+    if pooling is None and inner is None:
+        return found
     names = [fit.task.step_names(fit.store, int(row)) for row in rows]
     with _inputs(pooling) as pooled, _inputs(inner) as looked, torch.no_grad():
         batch = fit.task.batch(fit.store, rows)

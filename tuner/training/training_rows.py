@@ -99,11 +99,11 @@ class TrainingRows(Batches):
     def take(self, places: np.ndarray) -> Batch:
         batch = super().take(self._visits.place_V[places])
         if not len(places):
-            return batch
-        batch = self._between(batch, places)
+            # An idle row draws, too, so that every rank does the same.
+            return self._drawn(batch, np.zeros(len(batch.lengths), dtype=np.int64))
+        batch = self._drawn(self._between(batch, places), places)
         if self._augmentations:
-            numbers_B = torch.from_numpy(np.ascontiguousarray(places)).to(batch.inputs.device)
-            keys_B = keys(self._key, numbers_B)
+            keys_B = self._keys(places)
             for name, part, strength in self._augmentations:
                 chance = Chance(keys_B, name)
                 batch = part.apply(batch, strength, chance, lambda: self._others(keys_B))
@@ -115,6 +115,15 @@ class TrainingRows(Batches):
         chance = np.random.default_rng(stream)
         self._visits: Visits = visits(self._balance, len(self.rows), self._nearest_RK, chance)
         return chance
+
+    def _keys(self, places: np.ndarray) -> torch.Tensor:
+        numbers_B = torch.from_numpy(np.ascontiguousarray(places)).to(self._device)
+        return keys(self._key, numbers_B)
+
+    def _drawn(self, batch: Batch, places: np.ndarray) -> Batch:
+        if not self._task.draws:
+            return batch
+        return self._task.drawn(batch, Chance(self._keys(places), "loss"))
 
     def _between(self, batch: Batch, places: np.ndarray) -> Batch:
         """Synthetic rows where there are to be some."""

@@ -149,6 +149,7 @@ def test_a_shape_is_at_least_one(inputs: int, outputs: int) -> None:
         ({"inputs": 3, "characters": 9}, "need a vocabulary"),
         ({"inputs": 3, "crf": True}, "outputs per step"),
         ({"inputs": 3, "crf": True, "per_step": True, "carries": True}, "carry nothing"),
+        ({"inputs": 3, "following": True, "per_step": True}, "no output per step"),
     ],
 )
 def test_a_shape_does_not_contradict_itself(options: dict[str, Any], rule: str) -> None:
@@ -165,6 +166,7 @@ def test_a_shape_does_not_contradict_itself(options: dict[str, Any], rule: str) 
             Shape(3, 2, carries=True, per_step=True),
             "`model/attention_layer` must be false, got true",
         ),
+        ({"directions": 2}, Shape(3, 2, following=True), "`model/directions` must be 1, got 2"),
         (
             {"parameters": 10},
             Shape(3, 2),

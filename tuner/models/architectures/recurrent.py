@@ -147,13 +147,13 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         read = filters
     elif config.convolution:
         filters, size = config.convolution_filters, config.convolution
-        convolution = Convolution(read, filters, size, causal=shape.carries)
+        convolution = Convolution(read, filters, size, causal=shape.causal)
         read = filters
     encoder = Encoder(config, dropouts, inputs=read)
     over_time = (config.directions, config.hidden_size, config.heads)
     attention = SelfAttention(*over_time) if config.attention_layer else None
     pooling = None
-    if not shape.per_step:
+    if shape.pooled:
         pooling = registry.get("poolings", config.pooling).build(*over_time)
     if shape.decodes:
         assert pooling is not None
@@ -263,7 +263,7 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
     total += len(cell.STATE) * units if config.initial_state == "learned" else 0
     if config.attention_layer:
         total += registry.get("poolings", "multihead_attention").num_parameters(*over_time)
-    if not shape.per_step:
+    if shape.pooled:
         total += registry.get("poolings", config.pooling).num_parameters(*over_time)
     if _with_transitions(config, shape).crf:
         total += (shape.outputs + 2) * shape.outputs
@@ -304,7 +304,7 @@ def _kernel(config: RecurrentConfig) -> int:
 
 def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
     """Units that the head reads: of a step, or of all that a pooling makes of the steps."""
-    if shape.per_step:
+    if not shape.pooled:
         return config.joined_size
     vectors: int = getattr(registry.get("poolings", config.pooling), "VECTORS", 1)
     return vectors * config.joined_size
@@ -321,20 +321,20 @@ def _with_transitions(config: RecurrentConfig, shape: Shape) -> Shape:
 
 
 def _check(config: RecurrentConfig, shape: Shape) -> None:
-    if shape.carries and config.directions != 1:
+    if shape.causal and config.directions != 1:
         raise SettingsRefused(
             "what predicts what it reads must read in one direction: `model/directions` must be 1",
             got=str(config.directions),
             fix="Set it to 1.",
         )
-    if shape.carries and config.attention_layer:
+    if shape.causal and config.attention_layer:
         raise SettingsRefused(
             "what predicts what it reads must not see later steps: `model/attention_layer` must be "
             "false",
             got="true",
             fix="Leave it out.",
         )
-    if _is_tied(config, shape) and not (shape.per_step and shape.outputs == shape.vocabulary):
+    if _is_tied(config, shape) and (shape.pooled or shape.outputs != shape.vocabulary):
         raise SettingsRefused(
             "tied weights need an output for each token at each step: `model/tied` must be false "
             "here",
