@@ -176,6 +176,16 @@ def write(name: str, lines: Sequence[Line], settings: argparse.Namespace) -> Non
     found = {
         "benchmark": name,
         "settings": vars(settings),
+        **origin(),
+        "lines": [asdict(line) for line in lines],
+    }
+    text = json.dumps(found, indent=1, ensure_ascii=False)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def origin() -> dict[str, Any]:
+    """When, of what, and on which machine something was measured."""
+    return {
         "when": time.strftime("%Y-%m-%d"),
         "commit": _commit(),
         "machine": {
@@ -184,10 +194,7 @@ def write(name: str, lines: Sequence[Line], settings: argparse.Namespace) -> Non
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
         },
-        "lines": [asdict(line) for line in lines],
     }
-    text = json.dumps(found, indent=1, ensure_ascii=False)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def told(line: Line) -> str:

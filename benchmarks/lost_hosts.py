@@ -1,6 +1,6 @@
 """Hosts that are lost while a trial of two ranks trains across them: what it costs (as root).
 
-    python benchmarks/hosts.py [--seeds 5] [--fault raylet|link|both]
+    python benchmarks/lost_hosts.py [--seeds 5] [--fault raylet|link|both]
 
 Three hosts of one CPU each, so that a gang of two goes on where one of them is lost. The fault
 comes in the middle of an epoch, at a moment drawn from the seed. Reported are the seconds until a
@@ -14,6 +14,7 @@ import json
 import random
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ ROOT = Path(__file__).parent.parent
 # The root first: `tests/tuner` must not be taken for the package.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "cluster")]
 
+import audit  # noqa: E402
 import hosts  # noqa: E402
 import made  # noqa: E402
 import test_hosts as rig  # noqa: E402
 
 from tuner.results import curve  # noqa: E402
-from tuner.tracking.reader import runs  # noqa: E402
 from tuner.tracking.uri import local_uri  # noqa: E402
 
 EPOCHS = 12
@@ -79,13 +80,13 @@ def measure(fault: str, seed: int) -> dict[str, Any]:
         card = json.loads((storage / "lost" / "data" / "card.json").read_text())
         steps = -(-card["num_sequences"]["train"] // rig.BATCH)
         trained = sum(path.stat().st_size for path in notes.iterdir()) / (2 * steps)
-        found = runs(local_uri(storage), "lost")
+        left_over = audit.of(storage / "lost", local_uri(storage))
         return {
             "seconds": round(seconds, 1),
             "status": status,
             "epochs": reached(),
             "epochs_repeated": round(trained - EPOCHS, 2),
-            "runs": [run.status for run in found],
+            **asdict(left_over),
             "left_behind": left(lab),
         }
 
