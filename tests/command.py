@@ -17,7 +17,7 @@ ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", 
 
 
 def tuner(
-    *arguments: str, cwd: Path, timeout: float = 240, cpus: set[int] | None = None
+    *arguments: str, cwd: Path, timeout: float = 400, cpus: set[int] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Runs one command to its end, on some CPUs if named; state lies in `cwd/sweeps`."""
     return subprocess.run(

@@ -98,7 +98,7 @@ def head(folder: Path, cpus: int = 2) -> Iterator[Head]:
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Until somebody listens on a port."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -93,7 +93,7 @@ def spec(lab: Lab, name: str, **changes: Any) -> Path:
 
 
 def tuner(
-    lab: Lab, *arguments: str, host: Host | None = None, timeout: float = 200
+    lab: Lab, *arguments: str, host: Host | None = None, timeout: float = 400
 ) -> subprocess.CompletedProcess[str]:
     return lab.run(
         host or lab.head,
@@ -114,7 +114,7 @@ def sweep(
     return tuner(lab, "sweep", str(file), "--cluster", str(place), *arguments, host=host)
 
 
-def refused(lab: Lab, code: str, *parts: str, within: float = 30, **options: Any) -> str:
+def refused(lab: Lab, code: str, *parts: str, within: float = 60, **options: Any) -> str:
     """A sweep that is refused within seconds, and made nothing."""
     begin = time.monotonic()
     done = sweep(lab, spec(lab, "refused", **options.pop("spec", {})), **options)
@@ -214,7 +214,7 @@ def test_a_shortage_is_told_and_ends(lab: Lab) -> None:
         lab.head, sys.executable, "-c", code, cwd=lab.folder, output=said, RAY_ADDRESS=lab.entry
     )
     try:
-        wait_for(lambda: "held" in said.read_text(), 60)
+        wait_for(lambda: "held" in said.read_text(), 120)
         file = spec(lab, "short", resources={"workers": 2})
         done = sweep(lab, file, wait_seconds="14")
     finally:
@@ -243,9 +243,9 @@ def test_a_trial_goes_on_with_fewer_ranks_after_a_host_is_lost(
     command = ["-m", "tuner", "sweep", str(file), "--cluster", str(place)]
     process = lab.begin(lab.head, sys.executable, *command, cwd=file.parent, output=output)
     try:
-        wait_for(lambda: process.poll() or len(curve.read(trial).get("epoch", [])) >= 2, 90)
+        wait_for(lambda: process.poll() or len(curve.read(trial).get("epoch", [])) >= 2, 180)
         lab.kill_raylet(lab.hosts[1])
-        assert process.wait(120) == 0, output.read_text()
+        assert process.wait(300) == 0, output.read_text()
     finally:
         process.kill()
         process.wait()
@@ -270,7 +270,7 @@ def test_a_node_of_another_kind(lab: Lab) -> None:
     third.alone.append(lab.folder / "storage")
     lab.start(third)
     where = f"node {third.address} gave"
-    told = refused(lab, "cluster/version", f"{where} 1.0", where, "3 mistakes", within=60)
+    told = refused(lab, "cluster/version", f"{where} 1.0", where, "3 mistakes", within=120)
     assert "must have the torch of this machine" in told
     assert "must have the rnn-tuner of this machine" in told
     assert "must share the folder of sweeps" in told and "[cluster/storage]" in told

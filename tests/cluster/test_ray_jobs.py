@@ -62,7 +62,7 @@ def test_a_sweep_is_submitted_seen_stopped_and_resumed(lab: Head, folder: Path) 
     begun = tuner("sweep", "small.yaml", "--cluster", "lab.yaml", "--detach", cwd=folder)
     assert begun.returncode == 0, begun.stderr
     assert f"at {lab.server}" in begun.stdout
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "trial 0: COMPLETE" not in (said := tuner("logs", "small", cwd=folder).stdout):
         assert time.monotonic() < deadline, said
         assert secret not in command_lines(), "the token stands on a command line"

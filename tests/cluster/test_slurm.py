@@ -51,7 +51,7 @@ def run(*arguments: str, folder: Path) -> str:
 def test_a_sweep_is_queued_stopped_and_resumed(folder: Path) -> None:
     said = run("sweep", "small.yaml", "--cluster", "lab.yaml", "--detach", folder=folder)
     assert "runs as Slurm job" in said
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "trial 0: COMPLETE" not in (said := run("logs", "small", folder=folder)):
         assert time.monotonic() < deadline, said
         time.sleep(1)
@@ -77,5 +77,5 @@ def test_what_slurm_cannot_give_is_refused_at_once(folder: Path, tmp_path: Path)
     arguments = ("sweep", "small.yaml", "--name", "other", "--cluster", "other.yaml", "--detach")
     done = tuner(*arguments, cwd=folder)
     assert done.returncode == 2 and "long" in done.stderr and "Traceback" not in done.stderr
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     assert not (folder / "sweeps" / "other").exists()

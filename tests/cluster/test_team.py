@@ -103,7 +103,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 
 def _wait(uri: str, log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while True:
         try:
             urllib.request.urlopen(f"{uri}/version", timeout=2).close()
@@ -126,7 +126,7 @@ def test_two_sweeps_at_once_leave_exactly_what_they_recorded(team: Team) -> None
         for name in NAMES
     ]
     for process in started:
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=480)
         assert process.returncode == 0, said
     total_params = total_points = 0
     for name in NAMES:
@@ -194,19 +194,19 @@ def test_a_database_that_goes_stops_the_sweep_until_it_is_back(team: Team) -> No
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "trial 0: COMPLETE" not in log.read_text():
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
     team.database.stop()
     try:
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=120) == 1
         said = log.read_text()
         assert "database does not answer" in said and "Traceback" not in said
         begun = time.monotonic()
         done = tuner("sweep", "late.yaml", "--name", "later", cwd=team.folder)
         assert done.returncode == 2 and "[search/storage-unreachable]" in done.stderr
-        assert "Traceback" not in done.stderr and time.monotonic() - begun < 20
+        assert "Traceback" not in done.stderr and time.monotonic() - begun < 60
         assert not (team.folder / "sweeps" / "later").exists()
         done = tuner("status", cwd=team.folder)
         assert done.returncode == 0 and "does not answer" in done.stdout, done.stderr
