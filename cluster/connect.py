@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -69,14 +70,19 @@ class Connection:
         """What nobody on its nodes has taken."""
         from ray._private.state import available_resources_per_node
 
-        return tuple(_capacity(free) for free in available_resources_per_node().values())
+        # What is used up is left out.
+        return tuple(_capacity(free, memory=0) for free in available_resources_per_node().values())
 
-    def refusals(self, folder: Path) -> list[Refused]:
-        """Why a sweep in this folder cannot run on all its nodes; empty if it can."""
+    def refusals(self, folder: Path, objects: str | None = None) -> list[Refused]:
+        """Why a sweep in this folder cannot run on all its nodes; empty if it can.
+
+        Args:
+            objects: URI of an object store, which all nodes need to see in the folder's stead.
+        """
         import ray
 
         alive = {n["NodeID"]: n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"]}
-        return check_nodes(folder, alive)
+        return check_nodes(objects or folder, alive)
 
 
 @contextmanager
@@ -112,8 +118,12 @@ def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
             ray.shutdown()
 
 
-def _capacity(resources: dict[str, float]) -> Capacity:
-    return Capacity(cpus=resources.get("CPU", 0), gpus=resources.get("GPU", 0))
+def _capacity(resources: dict[str, float], memory: float = math.inf) -> Capacity:
+    return Capacity(
+        cpus=resources.get("CPU", 0),
+        gpus=resources.get("GPU", 0),
+        memory=resources.get("memory", memory),
+    )
 
 
 def _num_gpus() -> int:

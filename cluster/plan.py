@@ -17,12 +17,16 @@ class Resources:
     """Workers that a trial can do with where there is no room for all; None: it needs all."""
     cpus_per_worker: float = 1
     gpus_per_worker: float = 0
+    memory_per_worker: float = 0
+    """Bytes; 0 where nobody has measured them, or they are no matter."""
 
     def bundles(self) -> list[dict[str, float]]:
         """One placement bundle per rank, the first one for the trial's own process."""
         one = {"CPU": self.cpus_per_worker}
         if self.gpus_per_worker:
             one["GPU"] = self.gpus_per_worker
+        if self.memory_per_worker:
+            one["memory"] = math.ceil(self.memory_per_worker)
         return [dict(one) for _ in range(self.workers)]
 
 
@@ -32,6 +36,8 @@ class Capacity:
 
     cpus: float
     gpus: float = 0
+    memory: float = math.inf
+    """Bytes that processes may fill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +52,12 @@ class Plan:
         r = self.resources
         lanes = f"{self.lanes} {'lane' if self.lanes == 1 else 'lanes'}"
         workers = f"{r.workers} {'worker' if r.workers == 1 else 'workers'}"
-        gpus = f" and {r.gpus_per_worker:g} GPU" if r.gpus_per_worker else ""
-        return f"{lanes} of {workers}, {r.cpus_per_worker:g} CPU{gpus} each"
+        parts = [f"{r.cpus_per_worker:g} CPU"]
+        if r.gpus_per_worker:
+            parts.append(f"{r.gpus_per_worker:.3g} GPU")
+        if r.memory_per_worker:
+            parts.append(f"{r.memory_per_worker / 2**30:.1f} GiB")
+        return f"{lanes} of {workers}, {' and '.join(parts)} each"
 
 
 def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
@@ -65,6 +75,15 @@ def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
     cpus = max((node.cpus for node in nodes), default=0)
     gpus = max((node.gpus for node in nodes), default=0)
     have = f"the largest node has {cpus:g} CPUs and {gpus:g} GPUs"
+    roomy = max((node.memory for node in nodes), default=0)
+    if resources.memory_per_worker > roomy:
+        raise Refused(
+            "one worker must fit into the memory of one node",
+            f"{resources.memory_per_worker / 2**30:.1f} GiB, as measured, where the largest has "
+            f"{roomy / 2**30:.1f} GiB",
+            "Lower the largest sizes of the space, or `training/batch_size`.",
+            code="plan/memory",
+        )
     if resources.gpus_per_worker and not any(node.gpus for node in nodes):
         raise Refused(
             "`resources/gpus_per_worker` must be available",
@@ -86,6 +105,8 @@ def plan(nodes: tuple[Capacity, ...], resources: Resources) -> Plan:
 
 def _slots(node: Capacity, resources: Resources) -> int:
     by_cpu = math.floor(node.cpus / resources.cpus_per_worker + 1e-9)
+    if resources.memory_per_worker and node.memory != math.inf:
+        by_cpu = min(by_cpu, int(node.memory // resources.memory_per_worker))
     if not resources.gpus_per_worker:
         return by_cpu
     if resources.gpus_per_worker >= 1:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from cluster.uris import is_uri
+
 PORT = 6379
 """Where a Ray head listens unless told otherwise."""
 JOB_SERVER = "http://127.0.0.1:8265"
@@ -50,6 +52,12 @@ class ClusterSpec(BaseModel):
         return None
 
     @property
+    def objects(self) -> str | None:
+        """URI of the object store through which its nodes pass files; None where they share a
+        disk."""
+        return None
+
+    @property
     def patience(self) -> float:
         """Seconds that a sweep waits where nothing trains for want of room."""
         return WAIT_SECONDS
@@ -65,9 +73,9 @@ class Embedded(ClusterSpec):
 class _Shared(ClusterSpec):
     """What the kinds of several machines have in common."""
 
-    storage: Path | None = Field(default=None, strict=False)
+    storage: Path | str | None = None
     """Folder that all nodes see under the same path; sweeps are kept there unless `--home` or
-    TUNER_HOME says otherwise."""
+    TUNER_HOME says otherwise. Or `s3://bucket/folder`, where nodes share no disk."""
     token_file: Path | None = Field(default=None, strict=False)
     """File of mode 0600 with the cluster's token; RAY_AUTH_TOKEN or Ray's own `~/.ray/auth_token`
     if absent."""
@@ -75,14 +83,19 @@ class _Shared(ClusterSpec):
     wait_seconds: float = Field(default=WAIT_SECONDS, ge=0)
     """How long a sweep waits where nothing trains for want of room, as while nodes are started."""
 
-    @field_validator("storage", "token_file")
+    @field_validator("storage", mode="plain")
     @classmethod
-    def _absolute(cls, path: Path | None, info: ValidationInfo) -> Path | None:
-        """A relative path starts from the cluster file's folder."""
-        if path is None:
-            return None
-        folder: Path = (info.context or {}).get("folder", Path())
-        return (folder / path.expanduser()).absolute()
+    def _place(cls, given: Any, info: ValidationInfo) -> Path | str | None:
+        if given is None or (isinstance(given, str) and is_uri(given)):
+            return given
+        if not isinstance(given, str | Path):
+            raise ValueError("must be a path, or the URI of a folder in an object store")
+        return _absolute(Path(given), info)
+
+    @field_validator("token_file")
+    @classmethod
+    def _file(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        return None if path is None else _absolute(path, info)
 
     @property
     def token(self) -> Path | None:
@@ -90,11 +103,21 @@ class _Shared(ClusterSpec):
 
     @property
     def home(self) -> Path | None:
-        return self.storage
+        return self.storage if isinstance(self.storage, Path) else None
+
+    @property
+    def objects(self) -> str | None:
+        return self.storage if isinstance(self.storage, str) else None
 
     @property
     def patience(self) -> float:
         return self.wait_seconds
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """A relative path starts from the cluster file's folder."""
+    folder: Path = (info.context or {}).get("folder", Path())
+    return (folder / path.expanduser()).absolute()
 
 
 class ExistingRay(_Shared):

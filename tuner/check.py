@@ -37,7 +37,7 @@ def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = No
     from tuner.memory import too_large
     from tuner.nodes import looked_over
 
-    with looked_over(spec, where, Home(None, where).path) as lanes:
+    with looked_over(spec, where, Home(None, where).path, where.objects) as lanes:
         pass
     module = registry.get("tasks", spec.task["name"])
     with tempfile.TemporaryDirectory(prefix="tuner-check-") as scratch:

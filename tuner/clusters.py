@@ -19,7 +19,7 @@ kind: ray
 address: auto                   # or the host:port of its head
 # jobs: http://127.0.0.1:8265   # its job server, for --detach; or the near end of a tunnel
 # python: python3               # on the head, where rnn-tuner[cluster] is installed
-storage: /shared/sweeps         # a folder that all nodes see
+storage: /shared/sweeps         # a folder that all nodes see, or s3://bucket/folder
 token_file: {token}
 """,
     "ssh": """\
@@ -28,7 +28,7 @@ kind: ssh
 hosts: [10.0.0.1, 10.0.0.2]     # the first one is the head; each reached without a password
 # user: me
 # python: /opt/tuner/bin/python # on each host, where rnn-tuner[cluster] is installed
-storage: /shared/sweeps         # a folder that all hosts see
+storage: /shared/sweeps         # a folder that all hosts see, or s3://bucket/folder
 token_file: {token}
 """,
     "slurm": """\
@@ -41,7 +41,7 @@ cpus_per_node: 8
 # partition: short
 # setup: [module load cuda]     # lines that every node runs first
 # python: python3               # on the nodes, where rnn-tuner is installed
-storage: /shared/sweeps         # a folder that all nodes see
+storage: /shared/sweeps         # a folder that all nodes see, or s3://bucket/folder
 token_file: {token}
 """,
 }

@@ -8,7 +8,8 @@ from typing import Any
 
 from cluster import Resources
 from tuner.search.objectives import Constraint
-from tuner.training.job import Job
+from tuner.training.job import Job, Remote
+from tuner.training.stalls import LIMIT_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,10 @@ class Context:
     """Whether anybody asks how long a model takes."""
     constraints: tuple[Constraint, ...] = ()
     """Bounds that a model must keep, those on its costs before it is trained."""
+    stall_seconds: float = LIMIT_SECONDS
+    """Without a step, after which a lane is given up."""
+    remote: Remote | None = None
+    """Where the sweep's folder lies if the nodes share no disk."""
 
     def job(
         self,
@@ -52,6 +57,8 @@ class Context:
             refit_epochs=refit_epochs,
             until=until,
             parts=self.parts,
+            stall_seconds=self.stall_seconds,
+            remote=self.remote,
         )
 
 

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuner import versions
+from tuner import copies, versions
 from tuner.errors import PlanError
 from tuner.files import write_text
 from tuner.home import BASELINES, PARTS, SPEC
@@ -47,6 +47,8 @@ def create(sweep: Sweep, display: Display) -> None:
         sources.keep(sweep.spec, sweep.home, temporary / "data")
         if sweep.cluster.entry is not None:
             take_parts_along(sweep, temporary)
+        if sweep.cluster.objects is not None:
+            copies.keep_place(temporary, sweep.cluster.objects)
         for warning in [*sweep.spec.warnings, *refused(sweep.spec, card), *card.warnings]:
             display.warning(str(warning))
         found = baselines(sweep.spec, temporary / "data")

@@ -20,14 +20,20 @@ from ray.util.placement_group import PlacementGroup
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster import Resources
-from cluster.network import free_port, use_interface_of
+from cluster.network import use_interface_of
 from tuner.errors import Diverged, LaneBroken
+from tuner.training.checkpoint import Checkpoint
 from tuner.training.job import Job
 from tuner.training.rank import OutOfMemory, Rank, halved
+from tuner.training.stalls import START_FACTOR
 from tuner.training.trial import Point, Report
 
 T = TypeVar("T")
 
+MEETINGS = 2
+"""Tries of a gang to form its process group, each on a port of its own."""
+MEETING_SECONDS = 50.0
+"""How long one of them may take; a group that cannot form is an error within 120 s."""
 WATCH_SECONDS = 1.0
 """From one look at the other ranks to the next."""
 GRACE_SECONDS = 3.0
@@ -76,6 +82,10 @@ class Lane(ABC):
     def save(self) -> None:
         """Writes where the trial is to go on from, in this lane or another."""
         self._rank.save()
+
+    def best(self) -> Checkpoint | None:
+        """The trial's best weights as they lie on the disk."""
+        return self._rank.best()
 
     def _fitting(self, act: Callable[[], T]) -> T:
         while True:
@@ -126,9 +136,18 @@ class RankActor:
         use_interface_of(ray.util.get_node_ip_address())
         self._rank = Rank(device(), threads)
 
+    def reach(self, address: str) -> None:
+        """Looks whether there is a way to the first rank."""
+        self._rank.reach(address)
+
     def join(self, rank: int, size: int, address: str) -> None:
-        """Forms the process group."""
-        self._rank.join(rank, size, address)
+        """Forms the process group; one that others have left, or that is half formed, is left."""
+        self._rank.leave()
+        try:
+            self._rank.join(rank, size, address, MEETING_SECONDS)
+        except RuntimeError:
+            self._rank.leave()
+            raise
 
     def do(self, method: str, *args: Any) -> Any:
         """Calls a method of the rank; an error that not all ranks share ends its group."""
@@ -182,17 +201,37 @@ class GangLane(Lane):
             ray.kill(actor)
 
     def _join(self) -> None:
-        host = ray.util.get_node_ip_address()
-        address = f"tcp://{host}:{free_port(host)}"
+        """Has the ranks meet, once more on a port of its own if they do not."""
+        tried = []
+        for _ in range(MEETINGS):
+            address = self._rank.listen(ray.util.get_node_ip_address(), self._resources.workers)
+            try:
+                self._meet(address)
+            except RayActorError as gone:
+                self._rank.leave()
+                raise LaneBroken(f"a rank died before the ranks met: {_line(gone)}") from gone
+            except (OSError, RuntimeError) as failed:
+                self._rank.leave()
+                tried.append(f"{address}: {_line(failed)}")
+            else:
+                self._joined = True
+                return
+        raise LaneBroken(f"the ranks could not meet, neither at {' nor at '.join(tried)}")
+
+    def _meet(self, address: str) -> None:
         size = self._resources.workers
+        reached = [actor.reach.remote(address) for actor in self._others]
+        _raise_first([*map(_error_of, reached)])
         others = [a.join.remote(i, size, address) for i, a in enumerate(self._others, 1)]
+        mine: Exception | None = None
         try:
             with _watched(others):
-                self._rank.join(0, size, address)
-            ray.get(others)
-        except (RayActorError, RuntimeError) as broken:
-            raise LaneBroken(f"the ranks could not meet at {address}: {_line(broken)}") from broken
-        self._joined = True
+                self._rank.join(0, size, address, MEETING_SECONDS)
+        except RuntimeError as failed:
+            # What the others wait for then fails as well.
+            self._rank.leave()
+            mine = failed
+        _raise_first([*map(_error_of, others), mine])
 
     def _together(self, method: str, *args: Any) -> Any:
         """The same call on every rank; the error that explains the others' is raised."""
@@ -208,7 +247,15 @@ class GangLane(Lane):
             # The others wait in a reduction for this rank: leaving makes theirs fail at once.
             self._rank.leave()
             mine = error
-        theirs = [_error_of(future) for future in others]
+        stall = self._job.stall_seconds
+        # Whoever is left alone notices at once; to start may take longer than a step.
+        limit = START_FACTOR * stall if mine is None else stall
+        told, silent = ray.wait(others, num_returns=len(others), timeout=limit)
+        if silent:
+            self._rank.leave()
+            self._joined = False
+            raise LaneBroken(f"{len(silent)} of the ranks did not answer within {limit:g} s")
+        theirs = [_error_of(future) for future in told]
         found = [error for error in (mine, *theirs) if error is not None]
         if not found:
             return result
@@ -267,6 +314,12 @@ def _error_of(future: Any) -> Exception | None:
         dead: Exception = gone
         return dead
     return None
+
+
+def _raise_first(errors: list[Exception | None]) -> None:
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def _cause(errors: list[Exception]) -> Exception:

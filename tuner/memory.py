@@ -28,7 +28,7 @@ def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
     batch, and a lane makes its pieces smaller.
     """
     try:
-        path, values, parameters = _largest(spec, card)
+        path, values, parameters = largest(spec, card)
     except SettingsRefused as refused:
         return Mistake(
             code="model/settings",
@@ -54,7 +54,7 @@ def too_large(spec: SweepSpec, card: DataCard, plan: Plan) -> Mistake | None:
     )
 
 
-def _largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]:
+def largest(spec: SweepSpec, card: DataCard) -> tuple[str, dict[str, Any], int]:
     """Of the space's corners the one with the most parameters, and the path that makes it so."""
     from tuner.config import TrialConfig, make_task
 

@@ -10,6 +10,7 @@ from cluster.connect import Connection, connected, local_capacity
 from cluster.plan import Capacity, Plan, Resources, plan
 from cluster.refused import Refused
 from cluster.spec import ClusterSpec
+from cluster.storage import ObjectStore
 from tuner import cluster_file
 from tuner.errors import ClusterError, PlanError
 from tuner.spec import SweepSpec
@@ -31,8 +32,13 @@ def connection(cluster: ClusterSpec) -> Iterator[Connection]:
 
 
 @contextmanager
-def looked_over(spec: SweepSpec, cluster: ClusterSpec, folder: Path) -> Iterator[Plan]:
+def looked_over(
+    spec: SweepSpec, cluster: ClusterSpec, folder: Path, objects: str | None = None
+) -> Iterator[Plan]:
     """A cluster on which a sweep in this folder can run; this machine needs no look.
+
+    Args:
+        objects: URI of an object store, which nodes then need to see in the folder's stead.
 
     Raises:
         ClusterError: it cannot be joined, or its nodes do not fit together.
@@ -41,11 +47,21 @@ def looked_over(spec: SweepSpec, cluster: ClusterSpec, folder: Path) -> Iterator
     if cluster.entry is None:
         yield planned(spec)
         return
+    if objects is not None:
+        # In seconds, before those that Ray takes.
+        _refuse_store(objects)
     with connection(cluster) as joined:
         lanes = planned(spec, joined.nodes())
-        if refusals := joined.refusals(folder):
+        if refusals := joined.refusals(folder, objects):
             raise ClusterError([cluster_file.told(refused) for refused in refusals])
         yield lanes
+
+
+def _refuse_store(uri: str) -> None:
+    try:
+        ObjectStore(uri).check()
+    except Refused as refused:
+        raise ClusterError(cluster_file.told(refused)) from None
 
 
 def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
@@ -54,8 +70,17 @@ def planned(spec: SweepSpec, nodes: tuple[Capacity, ...] | None = None) -> Plan:
     Raises:
         PlanError: not even one lane fits.
     """
+    return fitting(nodes or local_capacity(), resources(spec))
+
+
+def fitting(nodes: tuple[Capacity, ...], wanted: Resources) -> Plan:
+    """The lanes of trials that take this.
+
+    Raises:
+        PlanError: not even one fits.
+    """
     try:
-        return plan(nodes or local_capacity(), resources(spec))
+        return plan(nodes, wanted)
     except Refused as refused:
         raise PlanError(cluster_file.told(refused)) from None
 

@@ -230,6 +230,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
             self._running[number] = replace(known, epoch=result["epoch"], best=result["best"])
         for epoch, values in result["curve"]:
             self._point(number, epoch, values)
+        if "traceback" in result:
+            self._keep_error(number, result["traceback"])
         told = result.get("outcome")
         if told and self._search.outcome(number) is None:
             # Before anyone else: a trial that is shown as over must never run again.
@@ -247,6 +249,11 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         named = {curve.shown(name): value for name, value in values.items()}
         self._tracker.metrics(trial_key(number), epoch, named)
         curve.append(self._folder / trial_folder(number), epoch, named)
+
+    def _keep_error(self, number: int, text: str) -> None:
+        folder = self._folder / trial_folder(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_text(text, encoding="utf-8")
 
     def _open_trial(self, number: int, values: Mapping[str, Any]) -> None:
         config = TrialConfig.from_values(values, self._spec.task)

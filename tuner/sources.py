@@ -11,6 +11,7 @@ from tuner.config import TrialConfig, make_task
 from tuner.context import trial_folder
 from tuner.data import vectors
 from tuner.data.card import DataCard
+from tuner.data.files import local
 from tuner.data.store import CARD
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
@@ -38,7 +39,7 @@ def keep(spec: SweepSpec, home: Home, data: Path) -> None:
         DataError: a file of word vectors that cannot be read.
     """
     if spec.data.vectors is not None:
-        _keep_vectors(spec.root / spec.data.vectors, data)
+        _keep_vectors(local(spec.root, spec.data.vectors), data)
     parameter = spec.space.parameters.get("transfer/source")
     named = [] if parameter is None else parameter.domain.ends()
     for source in filter(None, map(str, named)):

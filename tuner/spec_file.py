@@ -11,6 +11,7 @@ import search_spaces
 from tuner.data.config import DataConfig
 from tuner.part import Config
 from tuner.search.config import SearchConfig
+from tuner.training.stalls import LIMIT_SECONDS
 
 VERSION = 1
 """Of the spec's grammar; a file may name it as `version`."""
@@ -59,6 +60,8 @@ class ResourcesConfig(Config):
     """CPUs, and so threads, of one rank."""
     gpus_per_worker: float = Field(default=0.0, ge=0)
     """GPUs of one rank: 0, a share such as 0.5, or 1."""
+    stall_seconds: float = Field(default=LIMIT_SECONDS, gt=0)
+    """Without a step, after which a rank counts as standing still: its trial goes on elsewhere."""
 
     @field_validator("gpus_per_worker")
     @classmethod

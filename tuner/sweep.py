@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.spec import ClusterSpec
-from tuner import cluster_file, lock
+from tuner import cluster_file, copies, lock
 from tuner.context import Context
 from tuner.create import create, take_parts_along
 from tuner.errors import NotDelivered
@@ -87,6 +87,8 @@ class Sweep:
         """
         where = cluster_file.load(Path(cluster)) if cluster else None
         place = Home(home, where)
+        if where is not None and where.objects and name not in place.sweeps():
+            copies.fetch(place, name, where.objects)
         folder = place.existing(name)
         spec = SweepSpec.from_data(json.loads((folder / SPEC).read_text(encoding="utf-8")))
         if (folder / BUDGET).exists():
@@ -101,6 +103,11 @@ class Sweep:
             ClusterError: RAY_ADDRESS is no address.
         """
         return self._cluster or cluster_file.from_environment()
+
+    @property
+    def objects(self) -> str | None:
+        """URI of the object store that its nodes share; None where they share a disk."""
+        return copies.place_of(self.folder, self.cluster.objects)
 
     @property
     def finished(self) -> bool:
@@ -128,6 +135,7 @@ class Sweep:
             parts=tuple(map(str, (self.folder / PARTS, self.spec.root))),
             latency="latency_ms" in self.spec.asked,
             constraints=self.spec.constraints,
+            stall_seconds=self.spec.resources.stall_seconds,
         )
 
     def run(self, display: Display | None = None, *, offline: bool = False) -> Leaderboard:
@@ -347,7 +355,7 @@ class Sweep:
         """A cluster is joined and looked over before anything is made."""
         if self.cluster.entry is not None:
             display.message(f"joining the Ray at {self.cluster.entry}")
-        with looked_over(self.spec, self.cluster, self.home.path):
+        with looked_over(self.spec, self.cluster, self.home.path, self.objects):
             yield
 
     def study(self, *, read_only: bool = False) -> Search:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from tuner.context import Context, trial_folder
+from tuner.context import Context
 from tuner.errors import Diverged, Infeasible, LaneBroken
 from tuner.outcome import Outcome, State, outcome_to_json
 from tuner.search.objectives import violated
@@ -75,10 +74,8 @@ class LaneTrainable(tune.Trainable):  # type: ignore[misc]
         except Infeasible as end:
             return self._over(State.INFEASIBLE, str(end))
         except Exception as bug:  # a trial's own mistake must end that trial, not the sweep
-            folder = Path(self._context.folder) / trial_folder(self._number)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-            return self._over(State.FAILED, f"{type(bug).__name__}: {_first_line(bug)}")
+            told = self._over(State.FAILED, f"{type(bug).__name__}: {_first_line(bug)}")
+            return told | {"traceback": traceback.format_exc()}
 
     def _weigh(self, lane: Lane) -> None:
         """Ends a trial before it costs anything if its model is larger or slower than allowed."""

@@ -9,15 +9,18 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cluster import Plan, Resources
 from cluster.connect import set_environment
 from tuner.context import Context, trial_key
+from tuner.copies import Copy
 from tuner.errors import Interrupted, NoRoom, StudyUnreachable, SweepFailed
 from tuner.files import write_text
 from tuner.home import FINISHED
 from tuner.interruption import Interruption
-from tuner.nodes import connection, planned
+from tuner.nodes import connection, fitting, planned
 from tuner.outcome import State
 from tuner.results.leaderboard import Leaderboard
 from tuner.results.live import Display
@@ -53,6 +56,16 @@ class Work:
 
         Whoever calls holds the sweep's lock.
         """
+        if self.sweep.objects is None:
+            return self._run(None, offline=offline)
+        copy = Copy(self.folder, self.sweep.objects)
+        try:
+            return self._run(copy, offline=offline)
+        finally:
+            if problem := copy.end():
+                self._display.warning(problem)
+
+    def _run(self, copy: Copy | None, *, offline: bool) -> Leaderboard:
         name = self.spec.name
         message = f"interrupted; `tuner resume {name}` goes on"
         # Ray takes the signals over when it starts, so what stops the search comes after it.
@@ -72,11 +85,15 @@ class Work:
             )
             context = self.sweep.context
             try:
+                if copy is not None:
+                    self._display.message("copying the data to the object store")
+                    context = replace(context, remote=copy.begin())
                 recorder.open(self.sweep.card())
                 if self.sweep.cluster.entry is None:
                     self._display.message("starting Ray")
                 with connection(self.sweep.cluster) as joined, interruption:
-                    planned(self.spec, joined.nodes())
+                    lanes = planned(self.spec, joined.nodes())
+                    context = replace(context, resources=self._measured(context, lanes))
                     room = Room(
                         joined, context.resources, self.sweep.cluster.patience, self._display
                     )
@@ -100,6 +117,8 @@ class Work:
                     with FinalLanes(context, lanes.lanes) as final_lanes:
                         confirmation.run(final_lanes)
                         self._score(records, confirmation, final_lanes)
+                    if copy is not None:
+                        copy.fetch()
                     confirmation.clean()
                 board = self.sweep.board(search.records())
                 write_text(self.folder / "leaderboard.csv", to_csv(board))
@@ -122,6 +141,28 @@ class Work:
                 self.folder / FINISHED, json.dumps({"seconds": time.monotonic() - self._began})
             )
         return board
+
+    def _measured(self, context: Context, lanes: Plan) -> Resources:
+        """What a trial takes, with its memory where that may be scarcer than CPUs.
+
+        Raises:
+            PlanError: no node has as much.
+        """
+        from tuner import probe
+        from tuner.memory import largest
+
+        found = cache(lambda: largest(self.spec, self.sweep.card()))
+        if not probe.is_wanted(lanes, lambda: found()[2]):
+            return context.resources
+        self._display.message("measuring the memory of a lane")
+        values = found()[1] or self.spec.space.defaults()
+        try:
+            needed = probe.on_cluster(context, values).needed(context.resources)
+        except probe.NotMeasured as failed:
+            self._display.warning(f"no lane's memory was measured: {failed}")
+            return context.resources
+        fitting(lanes.nodes, needed)
+        return needed
 
     def _search(self, search: Search, recorder: Recorder, context: Context, lanes: int) -> None:
         """Trains until the budget is spent."""

@@ -25,7 +25,7 @@ from cluster.health import HEAD_ENVIRONMENT
 ROOT = Path(__file__).parent.parent.parent
 PORT = 6379
 _OBJECT_STORE_BYTES = 80 * 2**20
-_RAY = str(Path(sys.executable).parent / "ray")
+_RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 
 def why_not() -> str | None:
@@ -66,10 +66,11 @@ class Lab:
 
     Args:
         cpus: of each host, the head first.
+        memory: bytes of each host that processes may ask for; what the machine has if None.
     """
 
-    def __init__(self, cpus: Sequence[int] = (1, 1)) -> None:
-        self.cpus = tuple(cpus)
+    def __init__(self, cpus: Sequence[int] = (1, 1), memory: int | None = None) -> None:
+        self.cpus, self._memory = tuple(cpus), memory
         number = secrets.randbelow(200) + 20
         self._bridge = f"rtb{os.getpid()}"
         # Short, because a Unix socket's path may have 107 bytes.
@@ -123,12 +124,13 @@ class Lab:
         )
         done = self.run(
             host,
-            _RAY,
+            *_RAY,
             "start",
             *place,
             f"--node-ip-address={host.address}",
             f"--temp-dir={host.temp}",
             f"--num-cpus={cpus}",
+            *([f"--memory={self._memory}"] if self._memory else []),
             f"--object-store-memory={_OBJECT_STORE_BYTES}",
             "--disable-usage-stats",
             **HEAD_ENVIRONMENT,
@@ -141,7 +143,7 @@ class Lab:
             self.start(host)
 
     def run(
-        self, host: Host, *command: str, timeout: float = 240, cwd: Path | None = None, **more: str
+        self, host: Host, *command: str, timeout: float = 400, cwd: Path | None = None, **more: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command on a host to its end; `more` is added to its environment."""
         return subprocess.run(

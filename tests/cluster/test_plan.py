@@ -141,3 +141,17 @@ def test_one_bundle_per_rank() -> None:
 )
 def test_a_plan_reads_as_a_sentence(resources: Resources, text: str) -> None:
     assert str(plan(nodes((8, 2)), resources)) == text
+
+
+def test_memory_that_was_measured_counts_like_cpus_and_is_told() -> None:
+    gib = 2**30
+    node = Capacity(cpus=16, memory=10 * gib)
+    small = Capacity(cpus=16, memory=2 * gib)
+    needed = Resources(memory_per_worker=3 * gib)
+    found = plan((node, small), needed)
+    assert found.lanes == 3, "none on the small one"
+    assert str(found) == "3 lanes of 1 worker, 1 CPU and 3.0 GiB each"
+    assert needed.bundles() == [{"CPU": 1, "memory": 3 * gib}], "Ray keeps to it, node by node"
+    with pytest.raises(Refused, match="3.0 GiB, as measured, where the largest has 2.0 GiB"):
+        plan((small,), needed)
+    assert plan((Capacity(cpus=2),), needed).lanes == 2, "a node that says nothing has enough"

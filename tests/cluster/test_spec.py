@@ -69,8 +69,19 @@ def test_sweeps_live_in_the_storage_unless_told_otherwise(
     spec = load(tmp_path, "kind: ray\naddress: auto\nstorage: shared\n")
     assert Home(None, spec).path == tmp_path / "shared"
     assert Home(tmp_path / "here", spec).path == tmp_path / "here"
+    assert spec.objects is None
     monkeypatch.setenv("TUNER_HOME", str(tmp_path / "there"))
     assert Home(None, spec).path == tmp_path / "there"
+
+
+def test_an_object_store_keeps_copies_and_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TUNER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    spec = load(tmp_path, "kind: ray\naddress: auto\nstorage: s3://lab/sweeps\n")
+    assert spec.objects == "s3://lab/sweeps"
+    assert Home(None, spec).path == tmp_path / "sweeps", "SQLite and locks need a disk"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +96,7 @@ def test_sweeps_live_in_the_storage_unless_told_otherwise(
         ("kind: ray\naddress: ray://head:10001\n", ["without `ray://`", "line 2"]),
         ("kind: ray\naddress: head:70000\n", ["`host:port`", "line 2"]),
         ("kind: ray\naddress: a:1\ntoken: x\n", ["line 3", "Did you mean `token_file`?"]),
-        ("kind: ray\naddress: a:1\nstorage: 3\n", ["`storage` must be a path;", "line 3 gave 3"]),
+        ("kind: ray\naddress: a:1\nstorage: 3\n", ["`storage` must be a path", "line 3 gave 3"]),
         ("kind: ssh\nhosts: []\n", ["`hosts` must be valid", "at least 1 item", "line 2"]),
         ("kind: ssh\nhosts: [a, -oProxy]\n", ["names or IPv4 addresses", "'-oProxy'"]),
         ("kind: ssh\nhosts: [a, a]\n", ["each host once", "line 2"]),

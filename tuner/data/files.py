@@ -8,6 +8,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from cluster.refused import Refused
+from cluster.storage import ObjectStore
+from cluster.uris import is_uri
+from tuner import cache, cluster_file
 from tuner.data.card import DataCard
 from tuner.errors import DataError, Mistake
 
@@ -29,8 +33,47 @@ _SIGNATURES = {
 }
 
 
+_FETCHED: dict[Path, str] = {}
+"""Where a file came from that was fetched, for messages."""
+
+
+def local(root: Path, spelled: str) -> Path:
+    """Where a file of a spec lies on this machine, once it is fetched if it is an object's URI.
+
+    Raises:
+        DataError: the object is not there, or its store does not answer, or not to us.
+    """
+    if not is_uri(spelled):
+        return root / spelled
+    folder, _, name = spelled.partition("?")[0].rpartition("/")
+    query = spelled.partition("?")[2]
+    try:
+        store = ObjectStore(f"{folder}?{query}" if query else folder)
+        stamp = store.stamp(name)
+        if stamp is None:
+            raise DataError(
+                Mistake(
+                    code="data/missing",
+                    rule="data must be a readable file",
+                    where=f"{folder}/{name}",
+                    got="no such object",
+                    fix="Check the bucket, and the name in it.",
+                )
+            )
+        # Another object under the same name is another file.
+        key = hashlib.sha256(f"{store.uri} {name} {stamp}".encode()).hexdigest()
+        path = cache.once(key, lambda made: store.fetch(name, made / name)) / name
+    except Refused as refused:
+        raise DataError(cluster_file.told(refused)) from None
+    _FETCHED[path] = f"{folder}/{name}"
+    return path
+
+
 def shown(path: Path) -> str:
-    """A path as short as it can be told: relative where it lies below the current folder."""
+    """A path as short as it can be told: relative where it lies below the current folder, and an
+    object's URI where it was fetched."""
+    if path in _FETCHED:
+        return _FETCHED[path]
     absolute, here = Path(os.path.abspath(path)), Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
@@ -144,7 +187,11 @@ def changed_files(card: DataCard, root: Path) -> list[Mistake]:
     """What is no longer as it was prepared; `root` is the spec's folder."""
     mistakes = []
     for file in card.files:
-        path = root / file.path
+        try:
+            path = local(root, file.path)
+        except DataError as absent:
+            mistakes += absent.mistakes
+            continue
         problem = refusal(path)
         if problem is None and sha256(path) != file.sha256:
             problem = Mistake(

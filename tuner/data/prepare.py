@@ -70,13 +70,13 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     """
     mistakes: list[Mistake] = []
     warnings: list[str] = []
-    sources = _sources(config, root)
+    sources = _sources(config, root, mistakes)
     before = [_stamp(source.path) for source in sources]
     paths = [source.path for source in sources]
     layout = reading.first_layout(config, task, paths, mistakes)
     rules.check(config, task, layout, mistakes)
-    if config.vectors and (mistake := files.refusal(root / config.vectors)):
-        mistakes.append(mistake)
+    if config.vectors and (path := _located(root, config.vectors, mistakes)):
+        mistakes += filter(None, [files.refusal(path)])
     tables = reading.read_all(paths, layout, mistakes)
     if config.format and layout.format is None:
         # An extension that stands for nothing is why a format was named at all.
@@ -187,14 +187,24 @@ def _check(
     checks.check_sequences(sequences, assigned, task, config, mistakes, warnings)
 
 
-def _sources(config: DataConfig, root: Path) -> list[_Source]:
+def _sources(config: DataConfig, root: Path, mistakes: list[Mistake]) -> list[_Source]:
+    """Every file on this machine; those of object stores are fetched."""
     named = [(TRAIN, config.train), (VALIDATION, config.validation), (TEST, config.test)]
     return [
-        _Source(spelled, root / spelled, split)
+        _Source(spelled, path, split)
         for split, given in named
         if isinstance(given, str | list)
         for spelled in files.paths(given)
+        if (path := _located(root, spelled, mistakes)) is not None
     ]
+
+
+def _located(root: Path, spelled: str, mistakes: list[Mistake]) -> Path | None:
+    try:
+        return files.local(root, spelled)
+    except DataError as absent:
+        mistakes += absent.mistakes
+        return None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

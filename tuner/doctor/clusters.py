@@ -16,6 +16,7 @@ from cluster.jobs import slurm
 from cluster.launch import ssh
 from cluster.refused import Refused
 from cluster.spec import ClusterSpec, Embedded, ExistingRay, SlurmJob, SshHosts
+from cluster.storage import ObjectStore
 from cluster.token import place_of, read_token
 from tuner.cluster_file import told
 from tuner.doctor import places
@@ -40,7 +41,10 @@ def examine(cluster: ClusterSpec) -> Iterator[Finding]:
     """Findings on a cluster, one by one."""
     if not isinstance(cluster, Embedded):
         yield _asked("token", lambda: _token(cluster.token))
-    if cluster.home is not None:
+    if cluster.objects is not None:
+        uri = cluster.objects
+        yield _asked("storage", lambda: _store(uri))
+    elif cluster.home is not None:
         yield places.storage(Patient(home=Home(cluster.home)))
     elif isinstance(cluster, SshHosts | SlurmJob) and _num_nodes(cluster) > 1:
         yield Finding(check="storage", found="none is named", mistake=_no_storage(cluster))
@@ -61,7 +65,7 @@ def _nodes(cluster: ExistingRay) -> Iterator[Finding]:
     try:
         with connected(cluster) as connection:
             nodes = connection.nodes()
-            wrong = connection.refusals(folder)
+            wrong = connection.refusals(folder, cluster.objects)
     except Refused as refused:
         yield Finding(
             check="nodes",
@@ -119,6 +123,12 @@ def _host(cluster: SshHosts, host: str, ours: dict[str, str], marker: Path) -> s
 def _token(path: Path | None) -> str:
     read_token(path)
     return f"{place_of(path)}, its owner's only"
+
+
+def _store(uri: str) -> str:
+    store = ObjectStore(uri)
+    store.check()
+    return f"{store.uri.partition('?')[0]}: written, read, deleted"
 
 
 def _jobs(cluster: ExistingRay | SshHosts) -> str:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from tuner.context import trial_key
 from tuner.data import columns, reading
+from tuner.data.files import local
 from tuner.data.layout import Layout
 from tuner.data.table import RawTable
 from tuner.errors import DataError, InputError, Mistake
@@ -57,7 +58,7 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
     run = registry.run_id(sweep.folder, uri, trial_key(about.trial))
     predictor = Predictor(bundle)
     card = sweep.card()
-    example = _example(sweep.spec.root / card.files[0].path, predictor.layout)
+    example = _example(local(sweep.spec.root, card.files[0].path), predictor.layout)
     answers = predictor.answer(example)
     takes = _takes(example, predictor.layout)
     entry = registry.Entry(

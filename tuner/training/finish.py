@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 from tuner.training import checkpoint
 from tuner.training.job import Job
-from tuner.training.trial import BEST, Report
+from tuner.training.trial import Report
 
 
 class Trainer(Protocol):
@@ -22,6 +21,9 @@ class Trainer(Protocol):
     def stop(self) -> None:
         """Keeps the best weights."""
 
+    def best(self) -> checkpoint.Checkpoint | None:
+        """Those that are kept."""
+
 
 def finish(trainer: Trainer, job: Job, epochs: int) -> checkpoint.Checkpoint:
     """Gives the best weights of a job, and leaves it started for evaluation.
@@ -30,12 +32,11 @@ def finish(trainer: Trainer, job: Job, epochs: int) -> checkpoint.Checkpoint:
     or would have been.
     """
     reached = trainer.start(job)
-    folder = Path(job.folder)
-    found = checkpoint.read(folder, BEST)
+    found = trainer.best()
     if found is None:
         while reached < epochs:
             reached = trainer.epoch().epoch
         trainer.stop()
-        found = checkpoint.read(folder, BEST)
+        found = trainer.best()
     assert found is not None, "training left no weights"
     return found

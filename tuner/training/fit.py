@@ -24,6 +24,7 @@ from tuner.models.build import build, shared
 from tuner.models.decoder import Decoder
 from tuner.models.encoder import truncate
 from tuner.tasks._base import Batch, Outputs, Split, Task
+from tuner.training import stalls
 from tuner.training.activations import Activations
 from tuner.training.averages import average
 from tuner.training.batches import Batches
@@ -155,6 +156,7 @@ class Fit:
         Returns:
             This rank's part of the loss sum, and the valid elements of the whole batch.
         """
+        stalls.beat()
         count = self.train.count(places)
         if not count:
             return torch.zeros((), device=self.ranks.device), 0
@@ -203,6 +205,7 @@ class Fit:
         state: State | None = None
         with torch.no_grad():
             for mine in batches.shares(self.ranks, _EVALUATION_ROWS):
+                stalls.beat()
                 batch = batches.take(mine)
                 outputs, state = self.run(self.module, batch, state)
                 statistics = self.task.statistics(outputs, batch)

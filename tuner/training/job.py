@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tuner.training.stalls import LIMIT_SECONDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """The copy of a sweep's folder in an object store, where nodes see no folder of it."""
+
+    uri: str
+    folder: str
+    """The sweep's folder where its driver runs: what a job names below it is below the URI."""
+    digests: dict[str, str]
+    """Of what never changes there, `data` and `parts`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -27,3 +40,7 @@ class Job:
     full one."""
     parts: tuple[str, ...] = ()
     """Folders that hold the user's own parts, for the import path."""
+    stall_seconds: float = LIMIT_SECONDS
+    """Without a step, after which a rank counts as standing still."""
+    remote: Remote | None = None
+    """Where all of these lie if the nodes share no disk."""

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import torch
 import torch.distributed as dist
+from torch._C._distributed_c10d import TCPStore
+from torch.distributed.distributed_c10d import _set_pg_timeout
 
+from tuner import cache
 from tuner.data.store import Store
 from tuner.errors import Infeasible
 from tuner.models.shape import SettingsRefused
+from tuner.training import checkpoint, stalls
+from tuner.training.away import Away
 from tuner.training.costs import costs
 from tuner.training.job import Job
+from tuner.training.lease import Lease
 from tuner.training.ranks import Ranks
-from tuner.training.trial import Point, Report, Trial
+from tuner.training.trial import BEST, Point, Report, Trial
 
 JOIN_SECONDS = 120.0
-"""How long ranks wait for one another before a group that cannot form is an error."""
+"""How long ranks wait for one another before a group that does not answer is an error."""
+REACH_SECONDS = 5.0
+"""How long a way to the place where ranks meet may take: somebody listens there already."""
 
 
 class OutOfMemory(Exception):
@@ -37,17 +48,39 @@ class Rank:
         self.ranks = Ranks(device=device)
         self._store: tuple[str, Store] | None = None
         self._trial: Trial | None = None
+        self._away: Away | None = None
+        self._scratch: Path | None = None
+        self._meeting: TCPStore | None = None
+        self._watch = stalls.Watch()
+
+    def listen(self, host: str, size: int) -> str:
+        """Opens the place where ranks meet, as the first of them; gives its `tcp://host:port`.
+
+        The system chooses the port as it is bound, so nobody can take it in between.
+        """
+        self._meeting = TCPStore(host, 0, size, is_master=True, wait_for_workers=False)
+        return f"tcp://{host}:{self._meeting.port}"
+
+    def reach(self, address: str) -> None:
+        """Looks whether there is a way to the place where ranks meet.
+
+        Raises:
+            OSError: there is none.
+        """
+        socket.create_connection(_place(address), REACH_SECONDS).close()
 
     def join(self, rank: int, size: int, address: str, timeout: float = JOIN_SECONDS) -> None:
         """Forms the process group with the other ranks; `address` is `tcp://host:port`."""
         backend = "nccl" if self.ranks.device.startswith("cuda") else "gloo"
+        limit = timedelta(seconds=timeout)
+        if self._meeting is None:
+            host, port = _place(address)
+            self._meeting = TCPStore(host, port, size, is_master=rank == 0, timeout=limit)
         dist.init_process_group(
-            backend,
-            init_method=address,
-            rank=rank,
-            world_size=size,
-            timeout=timedelta(seconds=timeout),
+            backend, store=self._meeting, rank=rank, world_size=size, timeout=limit
         )
+        if timeout < JOIN_SECONDS:
+            _set_pg_timeout(timedelta(seconds=JOIN_SECONDS))
         self.ranks = replace(self.ranks, rank=rank, size=size)
 
     def start(self, job: Job, micro_batch: int | None = None) -> int:
@@ -58,9 +91,11 @@ class Rank:
                 would help.
         """
         self._trial = None
+        limit = stalls.START_FACTOR * job.stall_seconds
         try:
-            with _memory():
-                self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch)
+            with _memory(), self._watch.over(limit, Path(job.folder)):
+                job, lease = self._fetched(job)
+                self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch, lease)
                 return self._trial.restore()
         except SettingsRefused as refused:
             raise Infeasible(str(refused)) from refused
@@ -89,23 +124,40 @@ class Rank:
             OutOfMemory: a batch did not fit.
         """
         assert self._trial is not None, "an epoch before a start"
-        with _memory():
+        with _memory(), self._brought_back(), self._watched(self._trial):
             return self._trial.advance()
+
+    def warm(self, steps: int) -> None:
+        """Takes a few steps and scores a few rows, for whoever measures what that takes."""
+        assert self._trial is not None, "steps before a start"
+        with _memory():
+            for fit in self._trial.fits:
+                fit.model.train()
+                for places in fit.train.steps(1)[:steps]:
+                    fit.step(places)
+                fit.evaluate(fit.validation.first(self._trial.config.training.batch_size))
 
     def stop(self) -> None:
         """Ends the trial, keeping its best weights."""
         if self._trial is not None:
-            self._trial.stop()
+            with self._brought_back():
+                self._trial.stop()
 
     def save(self) -> None:
         """Writes where the trial is to go on from."""
         if self._trial is not None:
-            self._trial.save()
+            with self._brought_back():
+                self._trial.save()
+
+    def best(self) -> checkpoint.Checkpoint | None:
+        """The trial's best weights as they lie on the disk; None where it has kept none."""
+        assert self._trial is not None, "weights before a start"
+        return checkpoint.read(self._trial.folder, BEST)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Metrics of the trial's best weights on a split."""
         assert self._trial is not None, "an evaluation before a start"
-        with _memory():
+        with _memory(), self._brought_back(), self._watched(self._trial):
             return self._trial.evaluate(split)
 
     def largest_share(self) -> int:
@@ -121,12 +173,44 @@ class Rank:
             # DDP's models lie in reference cycles; the group's threads end only with the last one.
             gc.collect()
             dist.destroy_process_group()
+        self._meeting = None
         self.ranks = replace(self.ranks, rank=0, size=1)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = self._away = None
+
+    def _watched(self, trial: Trial) -> AbstractContextManager[None]:
+        """Has a trial that stands still end this process."""
+        return self._watch.over(trial.job.stall_seconds, trial.folder)
+
+    def _fetched(self, job: Job) -> tuple[Job, Lease | None]:
+        """The job with its files on this machine, and who may write them if not this machine
+        decides."""
+        self._away = None
+        if job.remote is None:
+            return job, None
+        self._scratch = self._scratch or cache.scratch()
+        self._away = Away(job, self._scratch)
+        return self._away.job, self._away.lease
+
+    @contextmanager
+    def _brought_back(self) -> Iterator[None]:
+        """Has what the first rank writes reach the object store, if the sweep lies in one."""
+        yield
+        if self._away is not None and self.ranks.rank == 0:
+            self._away.bring_back()
 
     def _opened(self, folder: str) -> Store:
         if self._store is None or self._store[0] != folder:
             self._store = (folder, Store.open(Path(folder)))
         return self._store[1]
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port of `tcp://host:port`."""
+    parts = urlsplit(address)
+    assert parts.hostname and parts.port, address
+    return parts.hostname, parts.port
 
 
 @contextmanager

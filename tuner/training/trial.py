@@ -19,6 +19,7 @@ from tuner.training import checkpoint, looks
 from tuner.training.fit import Fit, below
 from tuner.training.gradients import PREFIX, note
 from tuner.training.job import Job
+from tuner.training.lease import Folder, Lease
 from tuner.training.ranks import Ranks
 
 _CHECKPOINT_SECONDS = 2.0
@@ -56,7 +57,14 @@ class Trial:
     the mean of each fold's own best epoch.
     """
 
-    def __init__(self, job: Job, store: Store, ranks: Ranks, micro_batch: int | None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        store: Store,
+        ranks: Ranks,
+        micro_batch: int | None,
+        lease: Lease | None = None,
+    ) -> None:
         for folder in job.parts:
             registry.search_in(folder)
         self.job, self.store, self.ranks = job, store, ranks
@@ -95,14 +103,18 @@ class Trial:
         self._kept_epoch = self._saved_epoch = 0
         self._saved_at = time.monotonic()
         self._ended = False
+        self._lease = lease or Lease(Folder(self.folder))
 
     def advance(self) -> Report:
         """Trains and scores one epoch.
 
         Raises:
             Diverged: a loss, metric or output is not finite.
+            LaneBroken: another lane has taken this trial up.
         """
         begin = time.perf_counter()
+        if self.ranks.rank == 0:
+            self._lease.claim()
         self.epoch += 1
         per_fit = [self._one(index, fit) for index, fit in enumerate(self.fits)]
         metrics = {name: sum(m[name] for m in per_fit) / len(per_fit) for name in per_fit[0]}
@@ -117,10 +129,11 @@ class Trial:
             value = sum(self.values[-1]) / len(per_fit)
         if value > self.best_value:
             self._remember_best(value, metrics)
-        if ended := self._end():
-            self.stop()
-        elif time.monotonic() - self._saved_at >= _CHECKPOINT_SECONDS:
-            self.save()
+        ended = self._end()
+        if ended or time.monotonic() - self._saved_at >= _CHECKPOINT_SECONDS:
+            if self.ranks.rank == 0:
+                self._lease.check()
+            self.stop() if ended else self.save()
         sign = 1 if self.job.maximize else -1
         return Report(
             epoch=self.epoch,
@@ -201,15 +214,22 @@ class Trial:
         return ""
 
     def stop(self) -> None:
-        """Keeps the best weights of a trial that goes no further, and nothing else."""
-        if self.ranks.rank == 0:
-            self._keep_best()
-            checkpoint.delete_epochs(self.folder)
+        """Keeps the best weights of a trial that goes no further, and nothing else; nothing at all
+        if another lane has taken it up."""
+        if self.ranks.rank == 0 and not self._ended:
             self._ended = True
+            self._lease.claim()
+            if self._lease.is_held():
+                self._keep_best()
+                checkpoint.delete_epochs(self.folder)
+                self._lease.end()
 
     def save(self) -> None:
-        """Writes where to go on from, unless the trial has ended."""
+        """Writes where to go on from, unless the trial has ended or another lane has taken it
+        up."""
         if self.ranks.rank == 0 and not self._ended and self.epoch > self._saved_epoch:
+            if not self._lease.is_held():
+                return
             self._saved_epoch, self._saved_at = self.epoch, time.monotonic()
             checkpoint.write_epoch(self.folder, self.epoch, self._tensors(), self._state())
 
