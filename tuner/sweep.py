@@ -182,7 +182,8 @@ class Sweep:
         Args:
             more_trials: beside those that it has.
             hours: time limit from now on.
-            confirm: of the best configurations so many are trained again on fresh seeds.
+            confirm: of the best configurations so many are trained again on fresh seeds; asked of
+                a finished sweep without a larger budget, it is all that is done.
 
         Raises:
             CommandError: another process runs it.
@@ -192,6 +193,7 @@ class Sweep:
         if self.finished and not more_trials and confirm is None:
             return self.leaderboard()
         display = display or Silent()
+        searches = not self.finished or bool(more_trials or hours)
         with self._met(display):
             refuse_silent_servers(self, offline=offline)
             refuse_changed_data(self)
@@ -207,7 +209,7 @@ class Sweep:
                 (self.folder / FINISHED).unlink(missing_ok=True)
                 # The search ranks alone until it is over again.
                 replace(Repeats.read(self.folder), candidates=()).write(self.folder)
-                return Work(self, display).run(offline=offline)
+                return Work(self, display, searches=searches).run(offline=offline)
 
     def leaderboard(self) -> Leaderboard:
         """The trials as they stand, ranked on validation data."""

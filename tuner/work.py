@@ -45,11 +45,13 @@ class Work:
     Args:
         sweep: what is worked on.
         display: hears how it goes.
+        searches: whether trials are wanted; else only what a finished search lacks.
     """
 
-    def __init__(self, sweep: Sweep, display: Display) -> None:
+    def __init__(self, sweep: Sweep, display: Display, *, searches: bool = True) -> None:
         self.sweep, self.spec, self.folder = sweep, sweep.spec, sweep.folder
         self._display, self._began = display, time.monotonic()
+        self._searches = searches
 
     def run(self, *, offline: bool) -> Leaderboard:
         """Connect, search, score; every way out leaves the folder ready for `resume`.
@@ -166,7 +168,8 @@ class Work:
 
     def _search(self, search: Search, recorder: Recorder, context: Context, lanes: int) -> None:
         """Trains until the budget is spent."""
-        if search.unfinished() or search.num_suggested < self.spec.search.trials:
+        wanted = search.unfinished() or search.num_suggested < self.spec.search.trials
+        if self._searches and wanted:
             self._tune(search, recorder, context, lanes)
         recorder.settle()
         if not any(r.outcome and r.outcome.usable for r in search.records()):
@@ -223,7 +226,7 @@ class Work:
 
     @property
     def _deadline(self) -> float | None:
-        hours = self.spec.search.hours
+        hours = self.spec.search.hours if self._searches else None
         return None if hours is None else self._began + 3600 * hours
 
     def _score(

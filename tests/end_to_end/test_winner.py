@@ -164,6 +164,9 @@ def test_trials_are_compared(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
 def test_more_may_be_confirmed_later(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
     folder = sweep[0]
     before = Repeats.read(folder / "sweeps" / "small")
+    # As where hours, not trials, have ended the search.
+    budget = {"trials": 60, "hours": 0.5, "confirm": 2}
+    (folder / "sweeps" / "small" / "budget.json").write_text(json.dumps(budget))
     done = tuner("resume", "small", "--confirm", "3", cwd=folder)
     assert done.returncode == 0, done.stderr
     after = Repeats.read(folder / "sweeps" / "small")
@@ -171,6 +174,7 @@ def test_more_may_be_confirmed_later(sweep: tuple[Path, list[dict[str, Any]]]) -
     assert all(after.trained[number] == before.trained[number] for number in before.trained)
     assert done.stderr.count(" on seed ") == 2, "only what was missing"
     assert "fresh seeds" in done.stdout and "winner:" in done.stdout
+    assert len(board(folder)["trials"]) == 6, "the search is over"
 
 
 def test_sweeps_are_compared(sweep: tuple[Path, list[dict[str, Any]]]) -> None:
