@@ -74,6 +74,15 @@ def summary(sweep: Sweep, board: Leaderboard, wall: float) -> dict[str, Any]:
     }
 
 
+def _seconds(sweep: Sweep) -> float:
+    """That its last run to the end took; 0 where none came there."""
+    path = sweep.folder / "finished.json"
+    if not path.exists():
+        return 0.0
+    seconds: float = json.loads(path.read_text(encoding="utf-8"))["seconds"]
+    return seconds
+
+
 def main() -> None:
     """Runs or resumes one sweep, and writes what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -85,17 +94,17 @@ def main() -> None:
 
     path = HERE / "sets" / f"{options.set}.yaml"
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    home = options.home
+    home, before = options.home, 0.0
     with Live() as live:
         if spec["name"] in Home(home).sweeps():
             sweep = Sweep.open(spec["name"], home=home)
+            before = _seconds(sweep)
             board = sweep.resume(live, confirm=1)
         else:
             files = settings(spec, options.data)
             sweep = Sweep.from_file(path, home=home, settings=files, hours=options.hours)
             board = sweep.run(live)
-    wall = json.loads((sweep.folder / "finished.json").read_text(encoding="utf-8"))["seconds"]
-    found = summary(sweep, board, wall)
+    found = summary(sweep, board, before + _seconds(sweep))
     target = HERE / "results" / "scores" / f"{options.set}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
