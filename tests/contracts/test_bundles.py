@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,13 @@ def test_the_smaller_graph_answers_if_it_is_asked(bundle: Bundle, folder: Path) 
     line = ["predict", str(bundle.folder), str(raw)]
     assert cli.main([*line, "--output", str(folder / "exact.csv")]) == 0
     rounded = ["--model-format", "int8", "--output", str(folder / "rounded.csv")]
+    if bundle.contents.about.signature.decoder is not None:
+        assert cli.main([*line, *rounded]) == 2, "its two graphs have no smaller form"
+        return
     assert cli.main([*line, *rounded]) == 0
     exact, near = ((folder / f"{name}.csv").read_text() for name in ("exact", "rounded"))
     assert len(exact.splitlines()) == len(near.splitlines())
-    if "." in exact.splitlines()[1]:
+    if re.search(r",-?\d+\.\d+", exact.splitlines()[1]):
         assert exact != near, "its numbers are rounded"
 
 

@@ -63,7 +63,7 @@ EXCLUSIVE = [
     ),
     (
         ["training/accumulate={int: [1, 64], power_of_2: true, default: 1}"]
-        + ["training/batch_size={int: [16, 64], power_of_2: true, default: 32}"],
+        + ["training/batch_size={int: [16, 64], power_of_2: true, default: 64}"],
         "`training/accumulate` must be at most `training/batch_size`",
     ),
 ]
