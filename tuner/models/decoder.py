@@ -138,12 +138,12 @@ class Decoder(nn.Module):
             context_BUC, weight_BUT = self.memory.look(top_B1H, kept, seen_BT)
             e_BUE = torch.cat([e_BUE, context_BUC], dim=-1)
         steps = Steps(e_BUE, torch.full_like(seen_BT[:, 0], e_BUE.shape[1], dtype=torch.int64))
-        (h_BUH,), state = self.stack(e_BUE, steps, state)
+        (h_BUH,), after = self.stack(e_BUE, steps, state)
         if self.memory is not None and not self.feeds:
             context_BUC, weight_BUT = self.memory.look(h_BUH, kept, seen_BT)
         if context_BUC is not None:
             h_BUH = torch.cat([h_BUH, context_BUC], dim=-1)
-        return torch.tanh(self.readout(h_BUH)), list(state), weight_BUT
+        return torch.tanh(self.readout(h_BUH)), after, weight_BUT
 
     def _embedded(self, ids_BU: Tensor) -> Tensor:
         """What does not count among the known ids, of a text that is scored, is unknown."""

@@ -138,9 +138,9 @@ class EncoderDecoder(nn.Module):
     def _said(self, encoded: Encoded) -> Tensor:
         num, device = len(encoded.seen_BT), encoded.seen_BT.device
         said: list[list[int]] = []
-        most = max(_ROWS // self.search.width, 1)
         with torch.no_grad():
-            for rows in torch.split(torch.arange(num, device=device), most):
+            rows_B, most = torch.arange(num, device=device), max(_ROWS // self.search.width, 1)
+            for rows in torch.split(rows_B, most):
                 said += search(_Steps(self.decoder, encoded.of(rows)), len(rows), self.search)
         longest = max([1, *map(len, said)])
         padded = [ids + [0] * (longest - len(ids)) for ids in said]

@@ -196,7 +196,7 @@ class SaidTask(SequenceTask):
         train, rows = (self.rows(store, part, fold) for part in ("train", split))
         truth = [store.target_tokens.of(int(row)) for row in rows]
         counted = Counter(tuple(store.target_tokens.of(int(row))) for row in train)
-        usual = list(min((-times, words) for words, times in counted.items())[1])
+        usual = list(min(counted.items(), key=lambda pair: (-pair[1], pair[0]))[0])
         answers: dict[str, tuple[list[list[str]], list[str] | None]] = {
             "most frequent text": ([usual] * len(rows), None)
         }
