@@ -100,7 +100,8 @@ def _check_named(
     """
     files, read = contents
     mistakes = []
-    if task.kind == "series" or task.target in ("tags", "none"):
+    aligned = key == "picture" and task.aligned
+    if task.kind == "series" or task.target in ("tags", "none") or aligned:
         mistakes.append(
             Mistake(
                 code=f"data/{key}",
