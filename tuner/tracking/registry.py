@@ -169,7 +169,7 @@ def _save(folder: Path, location: str, model_id: str, entry: Entry) -> None:
             str(folder),
             python_model=str(SCRIPT),
             artifacts={"bundle": str(entry.bundle)},
-            code_paths=[str(SCRIPT.parents[1])],
+            code_paths=[str(SCRIPT.parents[1]), str(SCRIPT.parents[2] / "cluster")],
             pip_requirements=list(_pinned()),
             signature=_signature(entry),
             input_example=pd.DataFrame(entry.example),

@@ -51,7 +51,6 @@ class Rank:
         self._away: Away | None = None
         self._scratch: Path | None = None
         self._meeting: TCPStore | None = None
-        self._watch = stalls.Watch()
 
     def listen(self, host: str, size: int) -> str:
         """Opens the place where ranks meet, as the first of them; gives its `tcp://host:port`.
@@ -93,7 +92,7 @@ class Rank:
         self._trial = None
         limit = stalls.START_FACTOR * job.stall_seconds
         try:
-            with _memory(), self._watch.over(limit, Path(job.folder)):
+            with _memory(), stalls.WATCH.over(limit, Path(job.folder)):
                 job, lease = self._fetched(job)
                 self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch, lease)
                 return self._trial.restore()
@@ -181,7 +180,7 @@ class Rank:
 
     def _watched(self, trial: Trial) -> AbstractContextManager[None]:
         """Has a trial that stands still end this process."""
-        return self._watch.over(trial.job.stall_seconds, trial.folder)
+        return stalls.WATCH.over(trial.job.stall_seconds, trial.folder)
 
     def _fetched(self, job: Job) -> tuple[Job, Lease | None]:
         """The job with its files on this machine, and who may write them if not this machine

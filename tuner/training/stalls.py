@@ -104,3 +104,7 @@ class Watch:
         except OSError:
             faulthandler.dump_traceback()  # the disk may be what it waits for
         self._exit(1)
+
+
+WATCH = Watch()
+"""Of this process, which has one lane at most."""

@@ -45,6 +45,7 @@ def test_every_dropout_reaches_the_network() -> None:
         "layer_dropout": 0.4,
         "output_dropout": 0.5,
         "recurrent_dropout": 0.6,
+        "scheduled_sampling": 0.7,
         "locked": True,
     }
 
