@@ -204,6 +204,22 @@ def histories_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 12
     return path
 
 
+def episodes_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 12) -> Path:
+    """Episodes of 3 to `longest` steps: left or right, and how hard, by the sum of all x so far."""
+    rng = np.random.default_rng(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "step", "x", "y", "label", "push"])
+        for i in range(num):
+            total = 0.0
+            for step in range(int(rng.integers(3, longest + 1))):
+                x, y = rng.normal(0, 1, 2)
+                total += x
+                push = -3 * total + rng.normal(0, 0.1)
+                writer.writerow([f"e{i:02d}", step, x, y, "right" if total < 0 else "left", push])
+    return path
+
+
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
@@ -216,10 +232,14 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
     raw file, `rows.*`, lies beside them. `sizes` are what its writer takes."""
     module = registry.get("tasks", name)
     about = module.data(module.Config(**TASKS[name]))
+    data: dict[str, Any]
     if name == "ctc":
         recordings_jsonl(folder / "rows.jsonl", **sizes)
-        data: dict[str, Any] = {"train": "rows.jsonl", "audio": AUDIO, "target": "text"}
-        data |= {"test": 0.2}
+        data = {"train": "rows.jsonl", "audio": AUDIO, "target": "text", "test": 0.2}
+    elif name == "control":
+        episodes_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
+        data |= {"target": "label", "features": ["x", "y"]}
     elif about.target == "number":
         numbers_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}

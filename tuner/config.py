@@ -269,7 +269,7 @@ def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refu
     module = registry.get("tasks", task["name"])
     about = module.data(module.Config(**task))
     needed = about.target == "tags" or about.aligned
-    if not needed or parts["data"].encoding != "bag_of_words":
+    if not needed or getattr(parts["data"], "encoding", "ids") != "bag_of_words":
         return []
     return [
         _bound(
@@ -300,7 +300,9 @@ def _scores_tags(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refu
     if not getattr(parts["model"], "crf", False):
         return []
     module = registry.get("tasks", task["name"])
-    if module.data(module.Config(**task)).target == "tags":
+    # A best path is known at its end; what acts must know its step's answer at once.
+    causal = getattr(module, "CAUSAL", False)
+    if module.data(module.Config(**task)).target == "tags" and not causal:
         return []
     return [
         _bound(

@@ -159,7 +159,11 @@ class _Reader:
             )
             return None
         try:
-            checked: dict[str, Any] = module.Config(**options).model_dump()
+            config = module.Config(**options)
+            for mistake in module.refusals(config) if hasattr(module, "refusals") else ():
+                place = ("task", mistake.where.removeprefix("task/"))
+                self.mistakes.append(replace(mistake, where=self.read.where(place)))
+            checked: dict[str, Any] = config.model_dump()
             return checked
         except ValidationError as invalid:
             for refusal in refusals_of(invalid, "task/", module.Config):

@@ -20,6 +20,7 @@ SHOWN = {
     "captioning": {"errors", "attention-1"},
     "classification": {"confusion", "attention"},
     "ctc": {"words", "errors"},
+    "control": {"actions-1", "actions-2"},
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
     "language_modelling": {"samples"},
     "recommendation": {"rankings", "ranks"},

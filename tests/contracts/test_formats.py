@@ -74,6 +74,12 @@ def write_ts(path: Path) -> None:
     path.write_text("\n".join([*lines, ""]))
 
 
+def write_trajectories(path: Path) -> None:
+    starts = [t == 0 for length in LENGTHS for t in range(length)]
+    columns = {name: np.array([row[name] for row in ROWS]) for name in ("1", "2", "label")}
+    np.savez(path, episode_starts=np.array(starts), lengths=np.array(LENGTHS), **columns)
+
+
 SENTENCES = [["Rain", "fell"], ["#", "don't", "stop"], ["Rain"]]
 TAGS = [["N", "V"], ["X", "V", "V"], ["N"]]
 
@@ -130,6 +136,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "csv": write_csv,
     "jsonl": write_jsonl,
     "parquet": write_parquet,
+    "trajectories": write_trajectories,
     "ts": write_ts,
     "wav": write_wav,
 }
@@ -155,7 +162,8 @@ def test_extensions_belong_to_one_format(name: str) -> None:
 def test_rows_can_be_found_again(name: str, path: Path) -> None:
     table = registry.get("formats", name).read(path, LAYOUT)
     assert len(table.columns) == sum(LENGTHS)
-    assert {"id", "1", "2", "label"} == set(table.columns.column_names)
+    id = {"trajectories": "episode"}.get(name, "id")
+    assert {id, "1", "2", "label"} == set(table.columns.column_names)
     places = [table.place(row) for row in range(len(table.columns))]
     assert all(place.split()[-1].isdigit() for place in places)
     assert table.name.endswith(path.name) and table.where(0).startswith(table.name)
@@ -165,7 +173,7 @@ def test_rows_can_be_found_again(name: str, path: Path) -> None:
 def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
     data = {"train": path.name, "validation": {"folds": 2}}
     if name != "ts":
-        data |= {"id": "id", "target": "label"}
+        data |= {"target": "label"} | ({} if name == "trajectories" else {"id": "id"})
     config = DataConfig.model_validate(data)
     prepare(config, TaskData(kind="sequence"), path.parent, path.parent / "data", seed=0)
     store = Store.open(path.parent / "data")

@@ -18,6 +18,7 @@ from tuner.training.fit import build_module
 
 SETTINGS = {
     "ctc": {"data/subsampling": 6},
+    "control": {"model/directions": 1},
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
     "seq2seq": {"data/characters": 2},

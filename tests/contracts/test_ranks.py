@@ -17,6 +17,7 @@ from tuner.data.store import Store
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "classification": [{"data/class_weights": "balanced", "loss/label_smoothing": 0.1}],
     "ctc": [{"data/subsampling": 2}],
+    "control": [{"loss/label_smoothing": 0.1}],
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
     "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],

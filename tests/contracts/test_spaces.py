@@ -19,6 +19,7 @@ TASKS = {
     "captioning": {"name": "captioning"},
     "classification": {"name": "classification"},
     "ctc": {"name": "ctc"},
+    "control": {"name": "control"},
     "forecasting": {"name": "forecasting", "horizon": 24},
     "language_modelling": {"name": "language_modelling"},
     "recommendation": {"name": "recommendation"},

@@ -31,6 +31,8 @@ class Answers:
     """The text that each sequence stands for; None where it stands for none."""
     tokens: TargetTokens | None = None
     """The same as tokens, once a tokenizer has learned from training rows."""
+    number_NC: np.ndarray | None = None
+    """float32: those of each step; None where steps stand for none."""
 
     @property
     def strata_S(self) -> np.ndarray:
@@ -38,6 +40,15 @@ class Answers:
         if self.text_S is not None:
             return np.zeros_like(self.label_S)
         return self.label_S if self.target_SC is None else targets.strata(self.target_SC)
+
+    def numbers(self, kept_S: np.ndarray, kept_N: np.ndarray) -> np.ndarray | None:
+        """The numbers of some sequences, whichever kind there is; None without any."""
+        found: np.ndarray | None = None
+        if self.number_NC is not None:
+            found = self.number_NC[kept_N]
+        elif self.target_SC is not None:
+            found = self.target_SC[kept_S]
+        return found
 
     def of(self, kept_S: np.ndarray, kept_N: np.ndarray) -> np.ndarray:
         """The labels of some sequences, whichever kind there is."""

@@ -23,10 +23,10 @@ class TaskData:
     kind: Kind
     """Sequences that belong to a split as a whole, series that are cut by time and forecast, or
     histories of events, cut by time, too."""
-    target: Literal["class", "number", "tags", "tokens", "none", "next"] = "class"
-    """What each sequence stands for: a class, a number or some, a tag at every step, a text of its
-    own tokens, nothing, or at every step the one after it. What stands for nothing is read as one
-    stream, split by position."""
+    target: Literal["class", "number", "tags", "numbers", "tokens", "none", "next"] = "class"
+    """What each sequence stands for: a class, a number or some, a tag or numbers at every step, a
+    text of its own tokens, nothing, or at every step the one after it. What stands for nothing is
+    read as one stream, split by position."""
     target_tokens: str = "word"
     """The tokenizer of target texts, unless the spec names one."""
     aligned: bool = False
@@ -62,7 +62,7 @@ class Statistics:
     token_counts: tuple[int, ...] = ()
     """How often each token of the vocabulary stands in training rows; empty without text."""
     target_mean: tuple[float, ...] = ()
-    """Of the numbers that each training sequence stands for; empty where it stands for none."""
+    """Of the numbers that each training sequence or step stands for; empty where there are none."""
     target_std: tuple[float, ...] = ()
     """Population deviation; 1 for a number that is always the same."""
     target_token_counts: tuple[int, ...] = ()

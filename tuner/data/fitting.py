@@ -36,7 +36,7 @@ def fitted(
             answers.of(train_S, train_N),
             len(answers.names),
             None if token_N is None else vocabulary.counts(token_N[train_N], num_words),
-            None if answers.target_SC is None else answers.target_SC[train_S],
+            answers.numbers(train_S, train_N),
         )
         if answers.tokens is not None:
             each = replace(each, **target_texts.fitted(answers.tokens, train_S, num_target_words))

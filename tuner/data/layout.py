@@ -28,10 +28,10 @@ class Layout:
     """The column of times, or those that tell one piece by piece; see `dates`."""
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
-    target: Literal["class", "number", "tags", "tokens", "none", "next"] = "class"
+    target: Literal["class", "number", "tags", "numbers", "tokens", "none", "next"] = "class"
     """What a sequence stands for; see `TaskData`."""
     targets: tuple[str, ...] = ()
-    """Columns with the numbers that a sequence stands for."""
+    """Columns with the numbers that a sequence, or a step, stands for."""
     target_text: str | None = None
     """Column of the text that a sequence stands for."""
     target_tokens: str = "word"

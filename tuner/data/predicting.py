@@ -105,9 +105,12 @@ def grouped(
             found = labelling.read(sequences, layout.label, mistakes, complete=False)
             label_S = labelling.numbered(found, labels)
             _warn_of_unknown([label for label in found if label is not None], labels, warnings)
-    target_SC: np.ndarray | None = None
+    target_SC = number_NC = None
     if layout.targets and all({*layout.targets} <= {*t.columns.column_names} for t in tables):
-        target_SC = targets.read(sequences, layout.targets, mistakes, complete=False)
+        if layout.target == "numbers":
+            number_NC = targets.read_steps(sequences, layout.targets, mistakes, complete=False)
+        else:
+            target_SC = targets.read(sequences, layout.targets, mistakes, complete=False)
     target_tokens: TargetTokens | None = None
     if layout.target_text and all(layout.target_text in t.columns.column_names for t in tables):
         text_S = target_texts.read(sequences, layout, mistakes, complete=False)
@@ -129,6 +132,7 @@ def grouped(
         tag_N=tag_N,
         target_SC=target_SC,
         target_tokens=target_tokens,
+        number_NC=number_NC,
         **known,
         ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
     )

@@ -139,6 +139,9 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
 def _answers(sequences: Sequences, layout: Layout, mistakes: list[Mistake]) -> Answers:
     """The labels of all sequences or steps."""
     label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
+    if layout.target == "numbers":
+        number_NC = targets.read_steps(sequences, layout.targets, mistakes, complete=True)
+        return Answers((), label_S, number_NC=number_NC)
     if layout.targets:
         target_SC = targets.read(sequences, layout.targets, mistakes, complete=True)
         return Answers((), label_S, target_SC=target_SC)
@@ -341,6 +344,8 @@ def _write(
             steps["token"] = pa.array(sequences.token_N, pa.int32())
         if answers.tag_N is not None:
             steps["tag"] = pa.array(answers.tag_N, pa.int32())
+        if answers.number_NC is not None:
+            steps["number"] = _matrix(answers.number_NC, pa.float32())
         if sequences.observed_NF is not None:
             steps["observed"] = _matrix(sequences.observed_NF, pa.uint8())
         columns = {

@@ -58,7 +58,8 @@ def first_layout(
     target = config.target
     names = [target] if isinstance(target, str) else target
     is_text, is_next = task.target == "tokens", task.target == "next"
-    is_class = is_labelled and not is_text and task.target != "number"
+    has_numbers = task.target in ("number", "numbers")
+    is_class = is_labelled and not is_text and not has_numbers
     if (is_class or is_text or is_next) and names and len(names) > 1:
         # Whatever follows would be told of the wrong column.
         raise DataError(
@@ -98,7 +99,7 @@ def first_layout(
         time=_listed(config.time),
         label=one if is_class else None,
         target=task.target,
-        targets=tuple(names or _named(fixed, "target")) if task.target == "number" else (),
+        targets=tuple(names or _named(fixed, "target")) if has_numbers else (),
         target_text=one if is_text else None,
         target_tokens=_target_tokens(config, task, mistakes),
         target_max_length=config.target_max_length,

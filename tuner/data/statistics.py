@@ -13,7 +13,7 @@ def fit(
     labels: np.ndarray,
     num_classes: int,
     token_counts: np.ndarray | None = None,
-    target_SC: np.ndarray | None = None,
+    target_RC: np.ndarray | None = None,
 ) -> Statistics:
     """Statistics of training rows.
 
@@ -23,7 +23,7 @@ def fit(
         labels: of the training sequences or steps.
         num_classes: 0 without labels.
         token_counts: of the vocabulary; None without text.
-        target_SC: numbers that the training sequences stand for, if they do.
+        target_RC: numbers that the training sequences or steps stand for, if they do.
     """
     # Column by column: contiguous sums are several times as fast as sums over all columns at once.
     facts = [_facts(x_N[train_N]) for x_N in values_NF.T]
@@ -32,7 +32,7 @@ def fit(
         zip(*facts, strict=True) if facts else nothing
     )
     counts = np.bincount(labels, minlength=num_classes) if num_classes else np.zeros(0, int)
-    targets = [] if target_SC is None else [_facts(target_S) for target_S in target_SC.T]
+    targets = [] if target_RC is None else [_facts(target_R) for target_R in target_RC.T]
     return Statistics(
         mean=mean_F,
         std=std_F,

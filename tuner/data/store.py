@@ -89,6 +89,8 @@ class Steps:
     none."""
     target_tokens: TargetTokens | None = None
     """The texts that sequences stand for; None where they stand for none."""
+    number_NC: np.ndarray | None = None
+    """float32: the numbers that each step stands for; NaN without them. None where none does."""
     ahead_S: np.ndarray | None = None
     """Steps at the end of each sequence that only tell what is known ahead; None without any."""
 
@@ -150,6 +152,7 @@ class Store(Steps):
                 length_S=arrays["target_length"],
                 forms=(*card.target_vocabulary, *card.target_unseen),
             ),
+            number_NC=_matrix(steps.column("number")) if "number" in names else None,
             forms=(*card.vocabulary, *card.unseen),
             split_S=arrays["split"],
             fold_S=arrays["fold"],

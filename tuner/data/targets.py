@@ -1,4 +1,4 @@
-"""The target columns of whole sequences: one number or some for each.
+"""The target columns of whole sequences, or of steps: one number or some for each.
 
 N rows   S sequences   C targets
 """
@@ -24,22 +24,16 @@ def read(
     return np.stack([_one(sequences, name, mistakes, complete) for name in names], axis=1)
 
 
+def read_steps(
+    sequences: Sequences, names: Sequence[str], mistakes: list[Mistake], *, complete: bool
+) -> np.ndarray:
+    """number_NC, float32: those of each step, as `read` reads those of sequences."""
+    return np.stack([_column(sequences, name, mistakes, complete) for name in names], axis=1)
+
+
 def _one(sequences: Sequences, name: str, mistakes: list[Mistake], complete: bool) -> np.ndarray:
-    before = len(mistakes)
-    each = [columns.to_numbers(table, name, mistakes) for table in sequences.tables]
-    value_N = np.concatenate(each)[sequences.row_N]
+    value_N = _column(sequences, name, mistakes, complete)
     first_S: np.ndarray = value_N[sequences.offset_S]
-    absent = np.flatnonzero(np.isnan(value_N))
-    if complete and len(absent) and len(mistakes) == before:
-        mistakes.append(
-            Mistake(
-                code="data/missing-target",
-                rule=f"target column {name!r} must be complete",
-                where=sequences.where(absent),
-                got=f"{len(absent):,} missing",
-                fix="Fill them in or remove their sequences.",
-            )
-        )
     first_N = np.repeat(first_S, sequences.length_S)
     other = np.flatnonzero((value_N != first_N) & ~np.isnan(value_N) & ~np.isnan(first_N))
     if len(other):
@@ -53,6 +47,25 @@ def _one(sequences: Sequences, name: str, mistakes: list[Mistake], complete: boo
             )
         )
     return first_S
+
+
+def _column(sequences: Sequences, name: str, mistakes: list[Mistake], complete: bool) -> np.ndarray:
+    """A number for each step."""
+    before = len(mistakes)
+    each = [columns.to_numbers(table, name, mistakes) for table in sequences.tables]
+    value_N: np.ndarray = np.concatenate(each)[sequences.row_N]
+    absent = np.flatnonzero(np.isnan(value_N))
+    if complete and len(absent) and len(mistakes) == before:
+        mistakes.append(
+            Mistake(
+                code="data/missing-target",
+                rule=f"target column {name!r} must be complete",
+                where=sequences.where(absent),
+                got=f"{len(absent):,} missing",
+                fix="Fill them in or remove their sequences.",
+            )
+        )
+    return value_N
 
 
 def check(

@@ -17,7 +17,8 @@ from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
 from tuner.export.saying import said
-from tuner.tasks._base import Batch, Split, Task
+from tuner.tasks._base import Batch, Policy, Split, Task
+from tuner.training.playing import policy
 
 TOLERANCE = 1e-5
 """Of |export - network| / max(1, |network|), where an export has to be equal."""
@@ -55,6 +56,10 @@ def compare(
         runs[""].add(batch, expected, expected)
         for name, answer in found.items():
             runs[name].add(batch, answer, expected)
+    if task.plays:
+        runs[""].play(policy(network), split)
+        for name, bundle in bundles.items():
+            runs[name].play(_policy(bundle), split)
     for name, run in runs.items():
         if not np.isfinite([run.worst, run.metrics()[metric]]).all():
             raise ExportMismatch(
@@ -107,6 +112,11 @@ class _Sums:
             # numpy's maximum keeps a NaN.
             self.worst = float(np.maximum(self.worst, apart.max(initial=0.0)))
             self.worst_scaled = float(np.maximum(self.worst_scaled, scaled.max(initial=0.0)))
+
+    def play(self, policy: Policy, split: Split) -> None:
+        """Counts what it earns in an environment."""
+        assert self._total is not None, "a split without rows"
+        self._total = self._total + torch.from_numpy(self._task.played(policy, split))
 
     def metrics(self) -> dict[str, float]:
         """The task's, over all that was added."""
@@ -162,6 +172,15 @@ def in_pieces(bundle: Bundle, x: np.ndarray, lengths_B: np.ndarray, steps: int) 
         outputs.append(y)
     per_step = bundle.contents.about.signature.per_step
     return np.concatenate(outputs, axis=1) if per_step else outputs[-1]
+
+
+def _policy(bundle: Bundle) -> Policy:
+    """A graph that streams, fed a step at a time."""
+
+    def step(x_B1I: np.ndarray, lengths_B: np.ndarray, state: Any) -> tuple[np.ndarray, Any]:
+        return bundle.carry(x_B1I, lengths_B, bundle.start(len(x_B1I)) if state is None else state)
+
+    return step
 
 
 def share_lost(proof: Proof, *, maximize: bool) -> float:

@@ -66,7 +66,7 @@ def prune(
     _apply(masks)
     module.load_state_dict(fit.module.state_dict())
     splits: list[Split] = [split, *(["test"] if store.card.num_sequences.get("test") else [])]  # type: ignore[list-item]
-    metrics = {str(name): fit.evaluate(fit.batches(name)) for name in splits}
+    metrics = {str(name): fit.evaluate(fit.batches(name), name) for name in splits}
     after = metrics[split][job.metric]
     lost = sign * (before - after)
     parameters = list(module.parameters())

@@ -42,6 +42,8 @@ class Shape:
     afresh. The state is that after the last of the T steps: what goes on must not be padded."""
     stride: int = 1
     """Input steps for each step that has an output: of T, ⌈T / stride⌉ have one."""
+    looks_back: bool = False
+    """No step's output may follow from later steps; what carries or follows looks back anyway."""
     following: bool = False
     """(x, lengths_B) → y_BO of what follows the last step. In training what such scores are made of
     at every step, (h_BTJ, items_OJ, bias_O), so that a loss need not look at all outputs: each is
@@ -59,7 +61,7 @@ class Shape:
     @property
     def causal(self) -> bool:
         """Whether no step's output may follow from later steps."""
-        return self.carries or self.following
+        return self.carries or self.following or self.looks_back
 
     @property
     def pooled(self) -> bool:

@@ -15,6 +15,7 @@ module holds
     METRICS       name → "maximize" | "minimize"; the first is the default objective
     metrics(options, targets) -> the same, where it depends on options or on how many columns a spec
                   names as `data/target` (None without); a module may leave it out
+    refusals(options) -> mistakes of the options that only this machine shows; may be left out
     data(options) -> TaskData                      what preparation must know
     create(options, inputs, facts) -> Task         see `_base.Task`; with a LossConfig, that of a
                                                    trial in training comes fourth

@@ -29,6 +29,10 @@ Run = Callable[["Batch", Any], tuple[Any, Any]]
 """A final model: a batch of arrays, and the state that it goes on from or None, to its outputs as
 arrays and the state after it."""
 
+Policy = Callable[[np.ndarray, np.ndarray, Any], tuple[np.ndarray, Any]]
+"""Steps some episodes on: x_B1I, lengths_B of 1 or, where one has ended, 0, and the state that it
+goes on from or None, to y_B1O and the state after it."""
+
 Outputs = Any
 """Of a network: y_BO or y_BTO; with a CRF the pair of y_BTO and its transitions; in training, where
 it scores what follows, what `Shape.following` says. Tensors, or arrays where a graph has
@@ -157,6 +161,8 @@ class Task(ABC):
     """Input steps for each step that has an output."""
     draws: bool = False
     """Whether training rows draw something anew in each epoch; see `drawn`."""
+    plays: bool = False
+    """Whether a model is also scored by what it does in an environment; see `played`."""
     window: int = 0
     """Steps that a batch of a stream advances, where each row of a batch goes on with what that
     row of the batch before ended with, and the model hands its state on; 0 for rows that stand by
@@ -256,6 +262,11 @@ class Task(ABC):
 
         The same for every trial: what a trial's training loss adds stays out of them.
         """
+
+    def played(self, policy: Policy, split: Split) -> np.ndarray:
+        """Sums of what a policy earns in a split's episodes, which are added to `statistics`; where
+        `plays` only."""
+        raise NotImplementedError
 
     @abstractmethod
     def metrics(self, statistics: Sequence[float]) -> dict[str, float]:

@@ -90,6 +90,11 @@ class Reader:
         x_BTF = self._features(steps, index_BT, valid_BT)
         return np.ascontiguousarray(x_BTF, dtype=np.float32), lengths_B, index_BT
 
+    def scaled(self, x_BF: np.ndarray) -> np.ndarray:
+        """Features of single steps, none of them missing, as `cut` gives them."""
+        x_BF = _cleaning.clipped(x_BF, self._facts.statistics)
+        return scaled(x_BF, self._facts.statistics, self._config.scaling).astype(np.float32)
+
     def _features(self, steps: Steps, index_BT: np.ndarray, valid_BT: np.ndarray) -> np.ndarray:
         """x_BTF: clipped, smoothed, scaled, what was observed beside it; 0 where padded or missing.
 

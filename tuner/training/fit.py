@@ -29,6 +29,7 @@ from tuner.training.activations import Activations
 from tuner.training.averages import average
 from tuner.training.batches import Batches
 from tuner.training.gradients import Gradients
+from tuner.training.playing import policy
 from tuner.training.precision import Precision
 from tuner.training.ranks import Ranks
 from tuner.training.regularization import penalty, regularized
@@ -191,15 +192,19 @@ class Fit:
         self.precision.scaler.update()
         return _sum(losses) if len(losses) > 1 else losses[0], count
 
-    def evaluate(self, batches: Batches) -> dict[str, float]:
+    def evaluate(self, batches: Batches, split: Split = "validation") -> dict[str, float]:
         """The task's metrics on some rows, the same on every rank.
 
         A metric of an output that is not finite is NaN.
         """
-        return self.task.metrics(self.statistics(batches))
+        return self.task.metrics(self.statistics(batches, split))
 
-    def statistics(self, batches: Batches) -> list[float]:
-        """The task's sums on some rows, added over batches and ranks before any quotient."""
+    def statistics(self, batches: Batches, split: Split = "validation") -> list[float]:
+        """The task's sums on some rows, added over batches and ranks before any quotient.
+
+        Args:
+            split: that the rows are of, whose episodes are played where the task plays.
+        """
         self.module.eval()
         sums: torch.Tensor | None = None
         state: State | None = None
@@ -213,6 +218,9 @@ class Fit:
                     statistics = torch.zeros_like(statistics)
                 sums = statistics if sums is None else sums + statistics
         assert sums is not None
+        if self.task.plays and self.ranks.rank == 0:
+            played = torch.from_numpy(self.task.played(policy(self.module), split))
+            sums = sums + played.to(sums.device)
         added: list[float] = self.ranks.add(sums).tolist()
         return added
 

@@ -170,7 +170,7 @@ class Trial:
             fit.module.load_state_dict(best.tensors)
         assert split in ("train", "validation", "test")
         batches = fit.batches(split)  # type: ignore[arg-type]
-        sums = fit.statistics(batches)
+        sums = fit.statistics(batches, split)  # type: ignore[arg-type]
         shown = "test" if self.store.card.num_sequences.get("test") else "validation"
         if split == shown and self.ranks.rank == 0:
             found = fit.task.tables(sums) | looks.exhibits(fit, batches.rows)
