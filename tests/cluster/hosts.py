@@ -168,7 +168,7 @@ class Lab:
                 stderr=subprocess.STDOUT,
             )
 
-    def cluster_file(self, storage: Path, **changes: str) -> Path:
+    def cluster_file(self, storage: Path | str, **changes: str) -> Path:
         """A cluster file for this lab; `changes` replace its keys."""
         said = {
             "kind": "ray",

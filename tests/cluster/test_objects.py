@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import hosts
@@ -81,7 +80,7 @@ def test_two_ranks_on_hosts_that_share_no_disk(lab: Lab, store: Store) -> None:
     data = {"train": "s3://lab/raw/rows.csv", "id": "id", "time": "step", "target": "label"}
     two = {"data": data | {"test": 0.2}, "resources": {"workers": 2}}
     file = rig.spec(lab, "apart", epochs=4, search={"trials": 2, "seed": 3}, **two)
-    place = lab.cluster_file(Path("unused"), storage="s3://lab/sweeps")
+    place = lab.cluster_file("s3://lab/sweeps")
     endpoint = {"AWS_ENDPOINT_URL": store.endpoint}
     done = tuner(lab, "sweep", str(file), "--cluster", str(place), **endpoint)
     assert done.returncode == 0, done.stderr
@@ -107,7 +106,7 @@ def test_what_was_interrupted_goes_on_in_another_home(lab: Lab, store: Store) ->
     (lab.folder / "specs" / "moved.csv").rename(lab.folder / "specs" / "rows.csv")
     search, team = {"trials": 2, "seed": 3}, {"uri": f"sqlite:///{lab.folder}/runs.db"}
     file = rig.spec(lab, "moves", seconds=0.3, epochs=10, search=search, tracking=team)
-    place = lab.cluster_file(Path("unused"), storage=store.uri("sweeps"))
+    place = lab.cluster_file(store.uri("sweeps"))
     output = lab.folder / "moves.txt"
     command = [sys.executable, "-m", "tuner", "sweep", str(file), "--cluster", str(place)]
     first = {"TUNER_HOME": str(lab.folder / "home")}
@@ -129,18 +128,18 @@ def test_what_was_interrupted_goes_on_in_another_home(lab: Lab, store: Store) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"),
+    ("uri", "code"),
     [
-        ({"storage": "s3://none/sweeps"}, "storage/no-bucket"),
-        ({"storage": "s3://lab/sweeps?endpoint_override=127.0.0.1:1"}, "storage/unreachable"),
-        ({"storage": "ftp://lab/sweeps"}, "storage/uri"),
+        ("s3://none/sweeps", "storage/no-bucket"),
+        ("s3://lab/sweeps?endpoint_override=127.0.0.1:1", "storage/unreachable"),
+        ("ftp://lab/sweeps", "storage/uri"),
     ],
 )
 def test_a_store_that_cannot_serve_is_told_in_seconds(
-    lab: Lab, store: Store, changes: dict[str, str], code: str
+    lab: Lab, store: Store, uri: str, code: str
 ) -> None:
     file = rig.spec(lab, "refused")
-    place = lab.cluster_file(Path("unused"), **changes)
+    place = lab.cluster_file(uri)
     begin = time.monotonic()
     done = tuner(lab, "sweep", str(file), "--cluster", str(place), AWS_ENDPOINT_URL=store.endpoint)
     assert done.returncode == 2 and f"[{code}]" in done.stderr, done.stderr
@@ -152,7 +151,7 @@ def test_a_node_that_does_not_reach_the_store_is_named(lab: Lab, store: Store) -
     """Its own loopback is not the head's."""
     port = store.host.rpartition(":")[2]
     uri = f"s3://lab/sweeps?endpoint_override=127.0.0.1:{port}&scheme=http"
-    place = lab.cluster_file(Path("unused"), storage=uri)
+    place = lab.cluster_file(uri)
     done = tuner(lab, "sweep", str(rig.spec(lab, "refused")), "--cluster", str(place))
     assert done.returncode == 2 and "[cluster/storage]" in done.stderr, done.stderr
     assert f"node {lab.hosts[1].address} gave" in done.stderr
