@@ -92,7 +92,7 @@ class Rank:
         self._trial = None
         limit = stalls.START_FACTOR * job.stall_seconds
         try:
-            with _memory(), stalls.WATCH.over(limit, Path(job.folder)):
+            with _memory(), stalls.WATCH.over(limit, self._stacks(Path(job.folder))):
                 job, lease = self._fetched(job)
                 self._trial = Trial(job, self._opened(job.data), self.ranks, micro_batch, lease)
                 return self._trial.restore()
@@ -180,7 +180,10 @@ class Rank:
 
     def _watched(self, trial: Trial) -> AbstractContextManager[None]:
         """Has a trial that stands still end this process."""
-        return stalls.WATCH.over(trial.job.stall_seconds, trial.folder)
+        return stalls.WATCH.over(trial.job.stall_seconds, self._stacks(trial.folder))
+
+    def _stacks(self, folder: Path) -> Path:
+        return folder / f"stacks-{self.ranks.rank}.txt"
 
     def _fetched(self, job: Job) -> tuple[Job, Lease | None]:
         """The job with its files on this machine, and who may write them if not this machine

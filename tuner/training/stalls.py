@@ -20,7 +20,6 @@ LIMIT_SECONDS = 120.0
 """Without a step, after which a process counts as standing still."""
 START_FACTOR = 10
 """Of that, what a trial may take to start: its data may have to be fetched or derived first."""
-FILE = "stacks.txt"
 _SLOWER = 5
 """Times the longest step so far: slow steps are no stall."""
 _LOOK_SECONDS = 1.0
@@ -52,19 +51,19 @@ class Watch:
         self._clock, self._sleep, self._exit = clock, sleep, end
         self._limit: float | None = None
         """None while nobody works."""
-        self._folder = Path()
+        self._stacks = Path()
         self._begun = 0
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def over(self, limit: float, folder: Path) -> Iterator[None]:
+    def over(self, limit: float, stacks: Path) -> Iterator[None]:
         """Ends this process if the enclosed stands still.
 
         Args:
             limit: seconds without a beat, the time from the beginning to the first one included.
-            folder: gets the stacks of all threads.
+            stacks: file that gets those of all threads.
         """
-        self._folder, self._begun, self._limit = folder, self._begun + 1, limit
+        self._stacks, self._begun, self._limit = stacks, self._begun + 1, limit
         if self._thread is None:
             # One for all: an epoch may take a few milliseconds.
             self._thread = threading.Thread(target=self.watch, daemon=True)
@@ -99,7 +98,7 @@ class Watch:
         said = f"no step for {seconds:.0f} s: this process ends, and its trial goes on elsewhere"
         print(said, file=sys.stderr, flush=True)
         try:
-            with (self._folder / FILE).open("w") as file:
+            with self._stacks.open("w") as file:
                 faulthandler.dump_traceback(file)
         except OSError:
             faulthandler.dump_traceback()  # the disk may be what it waits for

@@ -43,7 +43,7 @@ def told(folder: Path, happens: Iterator[float], *, busy: bool = True) -> float:
     story = Story(happens)
     watch = Watch(story.clock, story.sleep, story.end)
     watch._thread = threading.current_thread()  # none of its own
-    with watch.over(LIMIT, folder) if busy else pytest.MonkeyPatch.context():
+    with watch.over(LIMIT, folder / "stacks.txt") if busy else pytest.MonkeyPatch.context():
         try:
             watch.watch()
         except Over:
@@ -108,5 +108,5 @@ def test_a_machine_that_slept_has_not_stood_still(tmp_path: Path) -> None:
 def test_a_watch_begins_with_the_first_work(tmp_path: Path) -> None:
     watch = Watch()
     assert watch._thread is None
-    with watch.over(LIMIT, tmp_path):
+    with watch.over(LIMIT, tmp_path / "stacks.txt"):
         assert watch._thread is not None and watch._thread.daemon
