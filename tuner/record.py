@@ -167,7 +167,8 @@ class Recorder(tune.Callback):  # type: ignore[misc]  # ray is untyped
         self._tracker.artifact(SWEEP, self._folder / report.FILE)
         self._offer([parameter.path for parameter in found.searched])
         told = to_markdown(answer(board, found.importances))
-        self._tracker.description(SWEEP, f"{told}\n{views.links()}")
+        # First: the UI folds up what is long.
+        self._tracker.description(SWEEP, f"{views.links()}\n{told}")
         self._tracker.end(SWEEP, "FINISHED")
 
     def _offer(self, searched: Sequence[str]) -> None:

@@ -142,6 +142,11 @@ def test_the_ui_opens_the_runs_the_answer_and_the_page(place: Path) -> None:
         assert parent.name in listed and "matching runs" in listed
         told = browser.dom(f"{experiment}/{parent.run_id}", place, wait_ms=20_000)
         assert "Naive baseline: majority class" in told
+        view = f"/experiments/{known.experiment_id}/runs?viewStateShareKey=trials"
+        assert f'href="#{view}"' in told
+        shown = browser.dom(f"{address}/#{view}", place, wait_ms=20_000)
+        assert "Sort: best/accuracy" in shown and "model/hidden_size" in shown
+        assert "does not exist" not in shown and "trial-0000" in shown
     finally:
         server.terminate()
         server.wait()

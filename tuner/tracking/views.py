@@ -87,7 +87,6 @@ def trials(
             "orderByKey": _column("metrics", scores[0]),
             "orderByAsc": not maximize,
             "selectedColumns": [
-                _column("attributes", "Duration"),
                 *(_column("metrics", name) for name in metrics),
                 *(_column("params", path) for path in parameters[:_MOST_COLUMNS]),
                 _column("tags", "state"),

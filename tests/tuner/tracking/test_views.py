@@ -44,7 +44,6 @@ def test_columns_are_scores_figures_and_the_first_parameters() -> None:
     many = [f"model/p{number}" for number in range(20)]
     columns = made(scores=("best/accuracy", "latency_ms", "seconds"), parameters=many)
     assert columns["selectedColumns"] == [
-        "attributes.`Duration`",
         *(f"metrics.`{m}`" for m in ("best/accuracy", "latency_ms", "seconds", "test/accuracy")),
         *(f"params.`{path}`" for path in many[:8]),
         "tags.`state`",
