@@ -1,4 +1,4 @@
-"""The likeliest text of a decoder that says one token after another: greedy or beam search.
+"""The likeliest text of a decoder that gives one token after another: greedy or beam search.
 
 Knows neither torch nor a graph: a decoder is a function of the last tokens that keeps its states.
 
@@ -49,22 +49,22 @@ class Search:
 
 
 def search(step: Step, num: int, how: Search) -> list[list[int]]:
-    """The tokens that a decoder says of each of so many sequences, without start and end."""
+    """The tokens that a decoder gives of each of so many sequences, without start and end."""
     return _greedy(step, num, how.longest) if how.width == 1 else _beam(step, num, how)
 
 
 def _greedy(step: Step, num: int, longest: int) -> list[list[int]]:
-    said: list[np.ndarray] = []
+    decoded: list[np.ndarray] = []
     ids_N, rows_N = np.full(num, START, dtype=np.int64), np.arange(num)
     ended_N = np.zeros(num, dtype=bool)
-    while len(said) < longest and not ended_N.all():
+    while len(decoded) < longest and not ended_N.all():
         _, id_N1 = step(ids_N, rows_N, 1)
         ids_N = np.where(ended_N, END, id_N1[:, 0])
-        said.append(ids_N)
+        decoded.append(ids_N)
         ended_N = ended_N | (ids_N == END)
-    if not said:
+    if not decoded:
         return [[] for _ in range(num)]
-    return [[int(i) for i in row_U if i != END] for row_U in np.stack(said, axis=1)]
+    return [[int(i) for i in row_U if i != END] for row_U in np.stack(decoded, axis=1)]
 
 
 @dataclass
@@ -118,8 +118,8 @@ def _beam(step: Step, num: int, how: Search) -> list[list[int]]:
         ids_N, parents_N = np.array(ids, dtype=np.int64), np.array(parents, dtype=np.int64)
     for sequence in alive:
         if not found[sequence].num:
-            score, said = beams[sequence][0]
-            found[sequence].add(score, said)
+            score, decoded = beams[sequence][0]
+            found[sequence].add(score, decoded)
     return [list(each.ids) for each in found]
 
 
@@ -140,11 +140,11 @@ def _kept(
         if score == -np.inf:
             break
         parent, token = int(place) // id_KC.shape[1], int(id_KC.flat[place])
-        said = beam[parent][1]
+        decoded = beam[parent][1]
         if token != END:
-            kept.append((parent, (score, (*said, token))))
+            kept.append((parent, (score, (*decoded, token))))
         elif rank < how.width:
-            found.add(score / length**how.length_power, said)
+            found.add(score / length**how.length_power, decoded)
         if len(kept) == how.width:
             break
     return kept

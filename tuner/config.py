@@ -274,7 +274,7 @@ def _keeps_steps(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refu
     return [
         _bound(
             "data/encoding",
-            "must keep the steps of a sequence where each has a tag or says a token",
+            "must keep the steps of a sequence where each has a tag or gives a token",
             repr(parts["data"].encoding),
             "Take ids or one_hot.",
         )
@@ -319,10 +319,10 @@ def _says(parts: Mapping[str, Any], task: Mapping[str, Any]) -> list[Refusal]:
     decodes = getattr(registry.get("tasks", task["name"]), "DECODES", False)
     own, sampled = ":" in parts["model"].name, parts["regularization"].scheduled_sampling
     if decodes and own:
-        rule = f"must be a shipped one where {task['name']} says texts"
+        rule = f"must be a shipped one where {task['name']} decodes texts"
         return [_bound("model/name", rule, repr(parts["model"].name), "Leave it out.")]
     if sampled and not decodes:
-        rule = "must be 0 where no decoder says texts"
+        rule = "must be 0 where there is no decoder"
         path = "regularization/scheduled_sampling"
         return [_bound(path, rule, f"{sampled} for {task['name']}", "Leave it out.")]
     return []

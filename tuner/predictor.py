@@ -24,7 +24,7 @@ from tuner.errors import BundleError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CONTENTS
 from tuner.export.integrity import altered
-from tuner.export.saying import said
+from tuner.export.decoding import decoded
 from tuner.tasks._base import Batch, Facts, Outputs, Task
 
 _ROWS = 512
@@ -109,7 +109,7 @@ class Predictor:
             batch = task.batch(steps, piece)
             outputs: Outputs
             if task.search is not None:
-                outputs = said(self._bundle, batch, task.search)
+                outputs = decoded(self._bundle, batch, task.search)
             else:
                 outputs = self._bundle.run(batch.inputs, batch.lengths)
             if scored:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tuner.beam import Search, _beam, search
-from tuner.data.ids import END, FIRST_SAID
+from tuner.data.ids import END, FIRST_DECODED
 
-TOKENS = [END, FIRST_SAID, FIRST_SAID + 1, FIRST_SAID + 2]
+TOKENS = [END, FIRST_DECODED, FIRST_DECODED + 1, FIRST_DECODED + 2]
 LONGEST = 4
 
 
@@ -80,8 +80,8 @@ def test_a_wider_beam_is_better_on_the_whole() -> None:
         found = 0.0
         for seed in range(30):
             table = Table(seed)
-            said = search(Table(seed), 3, Search(width=width, length_power=0, longest=LONGEST))
-            found += sum(table.score(s, tuple(text), 0) for s, text in enumerate(said))
+            decoded = search(Table(seed), 3, Search(width=width, length_power=0, longest=LONGEST))
+            found += sum(table.score(s, tuple(text), 0) for s, text in enumerate(decoded))
         return found
 
     assert total(1) < total(3) <= total(40)
@@ -89,8 +89,8 @@ def test_a_wider_beam_is_better_on_the_whole() -> None:
 
 def test_a_text_without_end_stops_at_the_longest() -> None:
     def never(ids_N: np.ndarray, parents_N: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-        ids_NC = np.tile([FIRST_SAID, FIRST_SAID + 1, END][:most], (len(ids_N), 1))
+        ids_NC = np.tile([FIRST_DECODED, FIRST_DECODED + 1, END][:most], (len(ids_N), 1))
         return np.tile([-0.1, -3.0, -np.inf][:most], (len(ids_N), 1)), ids_NC
 
     for width in (1, 2):
-        assert search(never, 2, Search(width=width, longest=5)) == [[FIRST_SAID] * 5] * 2
+        assert search(never, 2, Search(width=width, longest=5)) == [[FIRST_DECODED] * 5] * 2

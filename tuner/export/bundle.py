@@ -134,7 +134,7 @@ class Bundle:
             DataError: as for `run`.
         """
         wants = self.contents.about.signature.decoder
-        assert wants is not None, "a bundle that says texts"
+        assert wants is not None, "a bundle that decodes texts"
         return self._run(x, lengths_B, [])
 
     def step(
@@ -153,7 +153,7 @@ class Bundle:
             states: of each row.
         """
         wants = self.contents.about.signature.decoder
-        assert wants is not None, "a bundle that says texts"
+        assert wants is not None, "a bundle that decodes texts"
         lengths = [lengths_N.astype(np.int64)] if kept else []
         given = [ids_N.astype(np.int64), *states, *kept, *lengths]
         arrays = dict(zip(wants.names()[0], given, strict=True))

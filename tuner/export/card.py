@@ -91,7 +91,7 @@ def _more(about: About) -> str:
     if about.signature.decoder is not None:
         kept = ", `lengths`" if about.signature.decoder.kept else ""
         return (
-            "`decoder.onnx` says a text token by token: `ids` [batch], the last token, 2 at the "
+            "`decoder.onnx` decodes a text token by token: `ids` [batch], the last token, 2 at the "
             f"start{kept} and what `model.onnx` gave make `logits` [batch, tokens] of the next "
             "one, and `next_0` and so on, which are `state_0` and so on of the step after it. "
             "Token 3 ends a text; 4 is the first of `target_vocabulary`."

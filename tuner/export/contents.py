@@ -15,7 +15,7 @@ VERSION: Literal[1] = 1
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
 DECODER = "decoder.onnx"
-"""Of models that say texts: the graph that says the next token."""
+"""Of models that decode texts: the graph that gives the next token."""
 CONTENTS = "bundle.json"
 CARD = "card.md"
 MANIFEST = "MANIFEST.json"
@@ -106,7 +106,7 @@ class Signature(Config):
     fixed: int = Field(default=0, ge=0)
     """Steps of every input: the rows of a picture; 0 where any number is read."""
     decoder: DecoderSignature | None = None
-    """Of a model that says texts of `outputs` ids, in a graph beside the one that reads."""
+    """Of a model that decodes texts of `outputs` ids, in a graph beside the one that reads."""
 
 
 class DataUsed(Config):

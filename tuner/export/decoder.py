@@ -1,4 +1,4 @@
-"""An encoder-decoder as two graphs: one that reads a sequence, one that says the next token."""
+"""An encoder-decoder as two graphs: one that reads a sequence, one that gives the next token."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Encoding(nn.Module):
         return first, rest
 
 
-class Saying(nn.Module):
+class DecoderStep(nn.Module):
     """(ids_N, states, kept, lengths_N) → logits_NV, the states after them and, with attention,
     weight_NT; without it neither what is kept nor lengths are given."""
 
@@ -47,7 +47,7 @@ class Saying(nn.Module):
         kept: Sequence[Tensor] = (),
         lengths_N: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Says one token more."""
+        """Gives one token more."""
         seen_NT = ids_N.unsqueeze(1) >= 0
         if lengths_N is not None:
             seen_NT = Steps(kept[0], lengths_N).pooled_BT
@@ -73,7 +73,7 @@ def signature_of(network: EncoderDecoder, x: Tensor, shape: Shape) -> Signature:
 
 
 def write_decoder(network: EncoderDecoder, signature: Signature, path: Path) -> list[str]:
-    """Writes the graph that says tokens; gives lines that may freeze a size, as `to_onnx` does."""
+    """Writes the graph that gives tokens; gives lines that may freeze a size, as `to_onnx` does."""
     wants = signature.decoder
     assert wants is not None
     num, num_steps = TRACED
@@ -87,7 +87,7 @@ def write_decoder(network: EncoderDecoder, signature: Signature, path: Path) -> 
     moves |= {name: steps for name in (*inputs, *outputs) if name[:4] in ("kept", "weig")}
     flat = ("ids", "lengths", "logits")
     moves |= {name: {0: "batch"} for name in (*inputs, *outputs) if name in flat}
-    told = export(Saying(network).eval(), example, path, inputs, outputs, moves)
+    told = export(DecoderStep(network).eval(), example, path, inputs, outputs, moves)
     sizes = {f"next_{i}": {0: levels, 2: units} for i, (levels, units) in enumerate(wants.states)}
     tell_sizes(path, sizes | {"logits": {1: signature.outputs}})
     return told
@@ -99,14 +99,14 @@ def verify_decoder(
     run: Runner,
     batches: Iterable[Batch],
 ) -> float:
-    """The largest difference between the graph that says tokens and the network, relative above 1,
+    """The largest difference between the graph that gives tokens and the network, relative above 1,
     over some tokens of each batch.
 
     Raises:
         ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
     """
     generator = torch.Generator().manual_seed(2)
-    saying, worst = Saying(network).eval(), 0.0
+    step, worst = DecoderStep(network).eval(), 0.0
     assert signature.decoder is not None
     inputs, _ = signature.decoder.names()
     for x, lengths_B in batches:
@@ -116,7 +116,7 @@ def verify_decoder(
             for _ in range(3):
                 ids_B = torch.randint(signature.outputs, (len(x),), generator=generator)
                 given = [encoded.kept, ends_B] if encoded.kept else []
-                expected = saying(ids_B, states, *given)
+                expected = step(ids_B, states, *given)
                 tensors = [ids_B, *states, *encoded.kept, ends_B]
                 arrays = dict(zip(inputs, _arrays(tensors), strict=False))
                 found = run(arrays)

@@ -162,7 +162,7 @@ def check_graph(
 ) -> list[Mistake]:
     """What is wrong with a graph: external data, broken structure, other inputs or outputs.
 
-    `decodes` is said of the one that says the next token of a text.
+    `decodes` is true of the one that gives the next token of a text.
 
     Whether its operators go together is the runtime's to find out.
     """
@@ -201,7 +201,7 @@ def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
 
 
 def expected_of_decoder(signature: Signature) -> tuple[list[str], list[str]]:
-    """The same of the graph that says the next token."""
+    """The same of the graph that gives the next token."""
     decoder = signature.decoder
     assert decoder is not None
     lengths, weights = (["lengths[_]"], ["weights[_, _]"]) if decoder.kept else ([], [])

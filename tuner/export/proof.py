@@ -16,7 +16,7 @@ from tuner.data.store import Store
 from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
-from tuner.export.saying import said
+from tuner.export.decoding import decoded
 from tuner.tasks._base import Batch, Policy, Split, Task
 from tuner.training.playing import policy
 
@@ -99,7 +99,7 @@ class _Sums:
         sums = self._task.statistics(outputs, batch.to_torch("cpu"))
         self._total = sums if self._total is None else self._total + sums
         if self._task.reads_targets:
-            # What is said is compared by what is scored of it.
+            # What is decoded is compared by what is scored of it.
             counted_BU = batch.weights > 0
             found, expected = (found[0][counted_BU],), (expected[0][counted_BU],)
         lengths_B = self._task.output_steps(batch.lengths)
@@ -139,8 +139,8 @@ def _answers(
                 y, state = network(x, lengths_B, state)
             found: dict[str, Arrays] = {}
             for name, bundle in bundles.items():
-                said, states[name] = bundle.carry(batch.inputs, batch.lengths, states[name])
-                found[name] = (said,)
+                answer, states[name] = bundle.carry(batch.inputs, batch.lengths, states[name])
+                found[name] = (answer,)
             yield batch, (y.numpy(),), found
         return
     all_rows = task.rows(store, split, None)
@@ -150,13 +150,13 @@ def _answers(
         with torch.no_grad():
             outputs = network(*map(torch.from_numpy, given))
         expected = outputs if isinstance(outputs, tuple) else (outputs,)
-        found = {name: _said(bundle, task, batch) for name, bundle in bundles.items()}
+        found = {name: _decoded(bundle, task, batch) for name, bundle in bundles.items()}
         yield batch, tuple(part.detach().numpy() for part in expected), found
 
 
-def _said(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
+def _decoded(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
     if task.search is not None:
-        return said(bundle, batch, task.search)
+        return decoded(bundle, batch, task.search)
     if bundle.contents.about.signature.ragged:
         return (in_pieces(bundle, batch.inputs, batch.lengths, PIECE),)
     outputs = bundle.run(batch.inputs, batch.lengths)

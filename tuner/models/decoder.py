@@ -1,4 +1,4 @@
-"""What says a text token by token, after what an encoder gave.
+"""What decodes a text token by token, after what an encoder gave.
 
 B sequences   T steps of the encoder   U tokens of a text   V ids   H hidden units
 E units of a token's vector   C units of what attention finds   R units that are read off
@@ -90,8 +90,8 @@ class Decoder(nn.Module):
     def forced(
         self, targets_BU: Tensor, kept: list[Tensor], seen_BT: Tensor, state: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor | None]:
-        """r_BUR, to be read off, at each of a text's tokens, each read before the next one is said
-        (Williams and Zipser, 1989), and weight_BUT.
+        """r_BUR, to be read off, at each of a text's tokens, the true one read before the next
+        (teacher forcing: Williams and Zipser, 1989), and weight_BUT.
 
         In training, scheduled sampling reads some of the decoder's own tokens instead (Bengio et
         al., 2015): a share that grows evenly from none to `scheduled_sampling` over the trial.
@@ -111,9 +111,9 @@ class Decoder(nn.Module):
             e_B1E = e_BUE[:, u : u + 1]
             if own and u:
                 with torch.no_grad():
-                    said_B1 = self.read_off(pieces[-1]).argmax(dim=-1)
-                said_B1E = self.embedding(said_B1)
-                e_B1E = torch.where(own_BU[:, u : u + 1, None], said_B1E, e_B1E)
+                    decoded_B1 = self.read_off(pieces[-1]).argmax(dim=-1)
+                decoded_B1E = self.embedding(decoded_B1)
+                e_B1E = torch.where(own_BU[:, u : u + 1, None], decoded_B1E, e_B1E)
             r_B1R, state, weight_B1T = self._advance(e_B1E, kept, seen_BT, state)
             pieces.append(r_B1R)
             weights += [] if weight_B1T is None else [weight_B1T]

@@ -48,10 +48,10 @@ class Encoded:
 
 
 class EncoderDecoder(nn.Module):
-    """(x, lengths_B, targets_BU) → logits_BUV in training, each token said after the true ones.
+    """(x, lengths_B, targets_BU) → logits_BUV in training, each token decoded after the true ones.
 
-    Otherwise → (logp_BU, said_BL): the log-probability of each token of the target after those
-    before it, and what is said freely, padded with 0. Without targets the former is empty.
+    Otherwise → (logp_BU, decoded_BL): the log-probability of each token of the target after those
+    before it, and what is decoded freely, padded with 0. Without targets the former is empty.
     """
 
     search = Search()
@@ -81,7 +81,7 @@ class EncoderDecoder(nn.Module):
     def forward(
         self, x: Tensor, lengths_B: Tensor, targets_BU: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Says a text of each sequence, or scores what is to be said."""
+        """Decodes a text of each sequence, or scores what is to be decoded."""
         encoded = self.encode(x, lengths_B)
         if self.training:
             assert targets_BU is not None, "training without targets"
@@ -89,7 +89,7 @@ class EncoderDecoder(nn.Module):
             return self.decoder.read_off(r_BUR)
         if targets_BU is None:
             targets_BU = torch.zeros(len(x), 0, dtype=torch.int64, device=x.device)
-        return self._scores(encoded, targets_BU), self._said(encoded)
+        return self._scores(encoded, targets_BU), self._decoded(encoded)
 
     @property
     def fixed_steps(self) -> int:
@@ -117,10 +117,12 @@ class EncoderDecoder(nn.Module):
             kept = self.decoder.memory(h_BTJ)
         return Encoded(kept, steps.pooled_BT, state)
 
-    def weights(self, x: Tensor, lengths_B: Tensor, said_BU: Tensor) -> Tensor | None:
-        """weight_BUT: which steps are looked at in saying each token; None without attention."""
+    def weights(self, x: Tensor, lengths_B: Tensor, decoded_BU: Tensor) -> Tensor | None:
+        """weight_BUT: which steps are looked at in giving each token; None without attention."""
         encoded = self.encode(x, lengths_B)
-        _, weight_BUT = self.decoder.forced(said_BU, encoded.kept, encoded.seen_BT, encoded.state)
+        _, weight_BUT = self.decoder.forced(
+            decoded_BU, encoded.kept, encoded.seen_BT, encoded.state
+        )
         return weight_BUT
 
     def _scores(self, encoded: Encoded, targets_BU: Tensor) -> Tensor:
@@ -135,15 +137,15 @@ class EncoderDecoder(nn.Module):
             found.append(logp_BV.gather(1, known_B.unsqueeze(1)))
         return torch.cat(found, dim=1)
 
-    def _said(self, encoded: Encoded) -> Tensor:
+    def _decoded(self, encoded: Encoded) -> Tensor:
         num, device = len(encoded.seen_BT), encoded.seen_BT.device
-        said: list[list[int]] = []
+        decoded: list[list[int]] = []
         with torch.no_grad():
             rows_B, most = torch.arange(num, device=device), max(_ROWS // self.search.width, 1)
             for rows in torch.split(rows_B, most):
-                said += search(_Steps(self.decoder, encoded.of(rows)), len(rows), self.search)
-        longest = max([1, *map(len, said)])
-        padded = [ids + [0] * (longest - len(ids)) for ids in said]
+                decoded += search(_Steps(self.decoder, encoded.of(rows)), len(rows), self.search)
+        longest = max([1, *map(len, decoded)])
+        padded = [ids + [0] * (longest - len(ids)) for ids in decoded]
         return torch.tensor(padded, dtype=torch.int64, device=device)
 
 
@@ -164,7 +166,7 @@ class _Steps:
         logits_NV, state, _ = self._decoder.step(ids, encoded.kept, encoded.seen_BT, encoded.state)
         self._encoded = Encoded(encoded.kept, encoded.seen_BT, state)
         logp_NV = logits_NV.float().log_softmax(dim=-1)
-        # Neither padding nor the unknown token nor the start is ever said.
+        # Neither padding nor the unknown token nor the start is ever decoded.
         logp_NV[:, :END] = float("-inf")
         found = logp_NV.topk(min(most, logp_NV.shape[1]), dim=-1)
         return found.values.cpu().numpy(), found.indices.cpu().numpy()

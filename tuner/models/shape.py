@@ -55,7 +55,7 @@ class Shape:
     """Height, width and channels of pictures: their rows are the steps, of width times channels
     inputs; None where steps are what they are."""
     decodes: bool = False
-    """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder says, or scores and
+    """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder gives, or scores and
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
 
     @property

@@ -198,7 +198,7 @@ class Task(ABC):
     @property
     def reads_targets(self) -> bool:
         """Whether the model is given a batch's targets as well: what it says next follows from what
-        was to be said before, and it scores them itself."""
+        was to be decoded before, and it scores them itself."""
         return self.search is not None
 
     def words(self) -> Sequence[str]:

@@ -7,18 +7,18 @@ from typing import Literal
 
 ORDER = 4
 COUNTS = 2 + 2 * ORDER
-"""Tokens said, tokens of the references, then n-grams that are right, then n-grams said."""
+"""Tokens decoded, tokens of the references, then n-grams that are right, then n-grams decoded."""
 
 Cut = Literal["13a", "none", "char", "intl", "zh"]
 """How sacrebleu cuts texts: as it does by default, at white space alone, or otherwise."""
 
 
-def counts(said: Sequence[str], references: Sequence[str], cut: Cut) -> list[float]:
+def counts(decoded: Sequence[str], references: Sequence[str], cut: Cut) -> list[float]:
     """The counts of some texts, each with its one reference; see `COUNTS`."""
     from sacrebleu.metrics import BLEU
 
     # Texts that seem cut already are no mistake here.
-    found = BLEU(tokenize=cut, force=True).corpus_score(list(said), [list(references)])
+    found = BLEU(tokenize=cut, force=True).corpus_score(list(decoded), [list(references)])
     return [float(n) for n in (found.sys_len, found.ref_len, *found.counts, *found.totals)]
 
 
@@ -26,11 +26,11 @@ def score(added: Sequence[float], order: int = ORDER) -> float:
     """BLEU, 0 to 100, of n-grams up to an order, smoothed as sacrebleu does by default."""
     from sacrebleu.metrics import BLEU
 
-    said, referred, *grams = (round(n) for n in added)
+    decoded, referred, *grams = (round(n) for n in added)
     found = BLEU.compute_bleu(
         correct=grams[:order],
         total=grams[ORDER : ORDER + order],
-        sys_len=said,
+        sys_len=decoded,
         ref_len=referred,
         smooth_method="exp",
         max_ngram_order=order,

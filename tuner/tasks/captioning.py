@@ -1,8 +1,8 @@
 """A text for each picture: captions, or the layout that a screenshot was drawn from.
 
 A small convolutional encoder makes patches of a picture, which recurrent layers read row by row;
-a decoder says the text and looks back at them. Features that are given instead, a sequence for each
-text, are read as they are.
+a decoder gives the text and looks back at them. Features that are given instead, a sequence for
+each text, are read as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuner.tasks import _bleu
 from tuner.tasks._base import Facts, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
-from tuner.tasks._said import SaidConfig, SaidTask, perplexity
+from tuner.tasks._decoded import DecodedConfig, DecodedTask, perplexity
 
 METRICS = {
     "bleu_4": "maximize",
@@ -30,7 +30,7 @@ METRICS = {
 """Metric → direction; the first is the default objective. BLEU is of n-grams up to n; `token_error`
 the mean over texts of places where another token stands, or none, by the longer text's tokens
 (Beltramelli, 2018); `loss`, nats per token with the end of each text, and `perplexity` are of texts
-read as they stand (teacher forcing), all others of texts that are said freely."""
+read as they stand (teacher forcing), all others of texts that are decoded freely."""
 
 AUGMENTED = frozenset({"values"})
 
@@ -38,7 +38,7 @@ DECODES = True
 """Its networks say texts."""
 
 
-class Config(SaidConfig):
+class Config(DecodedConfig):
     """Options of the task."""
 
     name: Literal["captioning"] = "captioning"
@@ -63,7 +63,7 @@ def create(
     return Captioning(options, inputs, facts, losses or LossConfig())
 
 
-class Captioning(SaidTask):
+class Captioning(DecodedTask):
     """Texts by BLEU of each order, matches, and tokens that stand elsewhere."""
 
     def measured(

@@ -2,8 +2,8 @@
 
 Nobody says at which step a token stands: every path that gives the text counts (Graves et al.,
 2006). A path needs a step for each token and one more between equal ones. A training target that
-has too few is left out and counted; one that is scored stays, can never be said, and is counted.
-Tokens that no training target had are learned as one and never said.
+has too few is left out and counted; one that is scored stays, can never be decoded, and is counted.
+Tokens that no training target had are learned as one and never decoded.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ METRICS = {
     "too_long": "minimize",
 }
 """Metric → direction; the first is the default objective. Word and character error rates are edits
-by what was to be said, of all texts together; `loss` is nats per token, of targets that have steps
+by the reference, of all texts together; `loss` is nats per token, of targets that have steps
 enough; `too_long` counts those that have not."""
 
 AUGMENTED = frozenset({"values"})
@@ -154,11 +154,11 @@ class Ctc(SequenceTask):
         fits_B = _ctc.frames_needed(known_BU, length_B) <= steps_B.cpu().numpy()
         counted_B = fits_B & (length_B > 0)
         loss_B = self._losses(outputs, batch)[torch.from_numpy(counted_B).to(outputs.device)]
-        said_B = self._said(outputs.detach().float().cpu().numpy(), steps_B.cpu().numpy())
+        decoded_B = self._decoded(outputs.detach().float().cpu().numpy(), steps_B.cpu().numpy())
         counts = np.zeros(_COUNTS)
-        for target_U, length, said in zip(target_BU, length_B, said_B, strict=True):
+        for target_U, length, decoded in zip(target_BU, length_B, decoded_B, strict=True):
             if length:
-                counts += self._counts(target_U[:length], said)
+                counts += self._counts(target_U[:length], decoded)
         tail = [
             float(loss_B.double().sum()),
             float(length_B[counted_B].sum()),
@@ -185,33 +185,33 @@ class Ctc(SequenceTask):
     def tables(self, statistics: Sequence[float]) -> dict[str, Table]:
         right, substitutions, deletions, insertions = map(int, statistics[:4])
         table = Table(
-            about="Words that were to be said, by what was said in their place, and others.",
-            columns=("said", "another said", "left out", "made up"),
+            about="Words of the references: how many were decoded, and the edits of the others.",
+            columns=("right", "replaced", "left out", "inserted"),
             rows={"words": (right, substitutions, deletions, insertions)},
         )
         return {"words": table}
 
     def exhibits(self, store: Store, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
-        """Texts with errors, beside what was said."""
+        """Texts with errors, beside what was decoded."""
         listed: list[tuple[str, ...]] = []
         for chunk in _exhibits.chunks(rows):
             if len(listed) < _exhibits.LISTED:
                 listed += self._errors(store, chunk, run)
         if not listed:
             return {}
-        about, columns = "The first texts with errors.", ("id", "text", "said")
+        about, columns = "The first texts with errors.", ("id", "text", "decoded")
         return {
             "errors": Listing(about=about, columns=columns, rows=tuple(listed[: _exhibits.LISTED]))
         }
 
     def _errors(self, store: Store, rows: np.ndarray, run: Run) -> list[tuple[str, ...]]:
         batch = self.batch(store, rows)
-        said_B = self._said(run(batch, None)[0], self.output_steps(batch.lengths))
+        decoded_B = self._decoded(run(batch, None)[0], self.output_steps(batch.lengths))
         found: list[tuple[str, ...]] = []
-        for row, target_U, weights_U, said in zip(
-            rows, batch.targets, batch.weights, said_B, strict=True
+        for row, target_U, weights_U, decoded in zip(
+            rows, batch.targets, batch.weights, decoded_B, strict=True
         ):
-            texts = self._text(target_U[weights_U > 0]), self._text(said)
+            texts = self._text(target_U[weights_U > 0]), self._text(decoded)
             if texts[0] != texts[1]:
                 shown = (_exhibits.shortened(text.split()) for text in texts)
                 found.append((store.ids[int(row)], *shown))
@@ -232,13 +232,13 @@ class Ctc(SequenceTask):
         known_V = counts_V[counts_V > 0]
         share_O = np.concatenate([np.ones(FIRST), known_V + 1])
         share_O /= share_O.sum()
-        said = [FIRST + int(known_V.argmax())] * usual
+        decoded = [FIRST + int(known_V.argmax())] * usual
         rows = self.rows(store, split, fold)
         counts, loss = np.zeros(_COUNTS), 0.0
         for row in rows:
             written_BU, (length,) = self.target.written(store, np.array([row]))
             ids_BU, _ = self.target.cut(store, np.array([row]))
-            counts += self._counts(written_BU[0, :length], said)
+            counts += self._counts(written_BU[0, :length], decoded)
             loss -= float(np.log(share_O[ids_BU[0, :length]]).sum())
             loss -= float(np.log(share_L[min(length, len(share_L) - 1)]))
         scores = self.metrics([*counts, loss, float(self.count(store, rows)), 0.0, 0.0])
@@ -254,11 +254,11 @@ class Ctc(SequenceTask):
     def decode(
         self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
-        """For each sequence what is said in it."""
-        said_B = self._said(outputs, self.output_steps(batch.lengths))
+        """For each sequence what is decoded in it."""
+        decoded_B = self._decoded(outputs, self.output_steps(batch.lengths))
         return {
             "id": [steps.ids[row] for row in rows],
-            "text": [self._text(said) for said in said_B],
+            "text": [self._text(decoded) for decoded in decoded_B],
         }
 
     def _losses(self, y_BTO: Tensor, batch: Batch) -> Tensor:
@@ -280,8 +280,8 @@ class Ctc(SequenceTask):
         )
         return torch.where(length_B > 0, loss_B, 0.0)
 
-    def _said(self, y_BTO: np.ndarray, steps_B: np.ndarray) -> list[list[int]]:
-        """The tokens of each row's steps; what is unknown cannot be said."""
+    def _decoded(self, y_BTO: np.ndarray, steps_B: np.ndarray) -> list[list[int]]:
+        """The tokens of each row's steps; what is unknown cannot be decoded."""
         found: list[list[int]] = []
         for y_TO, steps in zip(y_BTO, steps_B, strict=True):
             scores_TO = y_TO[:steps].astype(np.float64)
@@ -300,9 +300,9 @@ class Ctc(SequenceTask):
         """The text of some ids, without white space around it."""
         return self.target.joined(self.target.spelled(ids)).strip()
 
-    def _counts(self, target_U: np.ndarray, said: Sequence[int]) -> np.ndarray:
-        """Words said, replaced, left out and made up; letters, their edits; exact ones; texts."""
-        reference, answer = self._text(target_U), self._text(said)
+    def _counts(self, target_U: np.ndarray, decoded: Sequence[int]) -> np.ndarray:
+        """Words right, replaced, left out and inserted; letters, their edits; exact ones; texts."""
+        reference, answer = self._text(target_U), self._text(decoded)
         words = reference.split()
         if reference == answer:
             return np.array([len(words), 0, 0, 0, len(reference), 0, 1, 1], dtype=np.float64)

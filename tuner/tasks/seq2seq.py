@@ -1,6 +1,6 @@
 """A text for each sequence: translation, dates and numbers in words, transcription without a clock.
 
-An encoder reads the sequence, a decoder says the text and looks back at it.
+An encoder reads the sequence, a decoder gives the text and looks back at it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuner.tasks import _bleu
 from tuner.tasks._base import Facts, Task
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
-from tuner.tasks._said import SaidConfig, SaidTask, perplexity
+from tuner.tasks._decoded import DecodedConfig, DecodedTask, perplexity
 
 METRICS = {
     "bleu": "maximize",
@@ -25,7 +25,7 @@ METRICS = {
 }
 """Metric → direction; the first is the default objective. `loss`, nats per token with the end of
 each text, and `perplexity` are of targets read as they stand (teacher forcing); all others are of
-texts that are said freely. Word and character errors are edits by what was to be said."""
+texts that are decoded freely. Word and character errors are edits by the reference."""
 
 AUGMENTED = frozenset({"values"})
 
@@ -33,7 +33,7 @@ DECODES = True
 """Its networks say texts."""
 
 
-class Config(SaidConfig):
+class Config(DecodedConfig):
     """Options of the task."""
 
     name: Literal["seq2seq"] = "seq2seq"
@@ -54,7 +54,7 @@ def create(
     return Seq2Seq(options, inputs, facts, losses or LossConfig())
 
 
-class Seq2Seq(SaidTask):
+class Seq2Seq(DecodedTask):
     """Texts by BLEU, matches, and errors of words and characters."""
 
     def measured(

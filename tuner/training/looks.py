@@ -19,13 +19,13 @@ from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.plots.exhibits import Exhibit, Heat
 from tuner.tasks import _exhibits
 from tuner.tasks._base import Batch, Run
-from tuner.tasks._said import SaidTask
+from tuner.tasks._decoded import DecodedTask
 
 if TYPE_CHECKING:
     from tuner.training.fit import Fit
 
 _TEXTS = 3
-"""Texts that are said whose looks back are drawn."""
+"""Texts that are decoded whose looks back are drawn."""
 
 _ROWS, _STEPS = 8, 60
 """Sequences, and their first steps, whose attention is drawn."""
@@ -47,17 +47,17 @@ def exhibits(fit: Fit, rows: np.ndarray) -> dict[str, Exhibit]:
 def _looks_back(
     fit: Fit, network: EncoderDecoder, rows: np.ndarray, run: Run
 ) -> dict[str, Exhibit]:
-    """Which steps a decoder looked at in saying each token of some texts."""
-    assert isinstance(fit.task, SaidTask)
+    """Which steps a decoder looked at in giving each token of some texts."""
+    assert isinstance(fit.task, DecodedTask)
     batch = fit.task.batch(fit.store, rows)
-    (_, said_BL), _ = run(batch, None)
-    ends_B = (said_BL > 0).sum(axis=1)
-    ids_BU = np.pad(said_BL, ((0, 0), (0, 1))).astype(np.int64)
+    (_, decoded_BL), _ = run(batch, None)
+    ends_B = (decoded_BL > 0).sum(axis=1)
+    ids_BU = np.pad(decoded_BL, ((0, 0), (0, 1))).astype(np.int64)
     ids_BU[np.arange(len(rows)), ends_B] = END
     given = batch.to_torch(fit.ranks.device)
     with torch.no_grad():
-        said = torch.from_numpy(ids_BU).to(fit.ranks.device)
-        weight_BUT = network.weights(given.inputs, given.lengths, said)
+        decoded = torch.from_numpy(ids_BU).to(fit.ranks.device)
+        weight_BUT = network.weights(given.inputs, given.lengths, decoded)
     if weight_BUT is None:
         return {}
     picture = fit.task.facts.picture
@@ -65,10 +65,10 @@ def _looks_back(
     for b, row in enumerate(rows):
         num_steps = min(weight_BUT.shape[2] if picture else int(batch.lengths[b]), _STEPS)
         names = fit.task.step_names(fit.store, int(row)) or [str(t + 1) for t in range(num_steps)]
-        words = [*fit.task.said.spelled(said_BL[b]), "(end)"][:_STEPS]
+        words = [*fit.task.target.spelled(decoded_BL[b]), "(end)"][:_STEPS]
         looks = weight_BUT[b, : len(words), :num_steps].cpu().numpy()
         found[f"attention-{b + 1}"] = Heat(
-            about="How much each token that was said (a row) looks at each step (a column).",
+            about="How much each token that was decoded (a row) looks at each step (a column).",
             columns=tuple(names[:num_steps]),
             rows=tuple(
                 (word, tuple(_shares(look_T, num_steps)))

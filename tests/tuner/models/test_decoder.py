@@ -104,18 +104,18 @@ def test_training_reads_the_truth_and_gives_logits() -> None:
 def test_what_is_said_is_the_likeliest_token_each_time() -> None:
     module = network(attention="general")
     module.search = type(module.search)(longest=5)
-    _, said_BL = module(X_BTK, LENGTHS_B)
-    assert (said_BL >= 0).all() and not ((said_BL > 0) & (said_BL <= END)).any()
+    _, decoded_BL = module(X_BTK, LENGTHS_B)
+    assert (decoded_BL >= 0).all() and not ((decoded_BL > 0) & (decoded_BL <= END)).any()
     for b, length in enumerate(LENGTHS_B):
         encoded = module.encode(X_BTK[b : b + 1, :length], length[None])
-        ids_B, state, said = torch.tensor([START]), encoded.state, []
+        ids_B, state, decoded = torch.tensor([START]), encoded.state, []
         for _ in range(5):
             logits_BV, state, _ = module.decoder.step(ids_B, encoded.kept, encoded.seen_BT, state)
             logits_BV[:, :END] = float("-inf")
             ids_B = logits_BV.argmax(-1)
-            said.append(int(ids_B))
-        said = said[: said.index(END)] if END in said else said
-        assert [i for i in said_BL[b].tolist() if i] == said
+            decoded.append(int(ids_B))
+        decoded = decoded[: decoded.index(END)] if END in decoded else decoded
+        assert [i for i in decoded_BL[b].tolist() if i] == decoded
 
 
 def test_tokens_that_are_unknown_are_scored_as_the_unknown_one() -> None:
@@ -145,9 +145,9 @@ def test_scheduled_sampling_reads_its_own_tokens_as_training_goes_on(kind: str) 
     assert not torch.allclose(logits(TARGETS_BU, 0.0), logits(other, 0.0))
     # At the end nothing of the truth is read.
     torch.testing.assert_close(logits(TARGETS_BU, 1.0), logits(other, 1.0))
-    said_B = logits(TARGETS_BU, 1.0)[:, 0].argmax(-1)
+    decoded_B = logits(TARGETS_BU, 1.0)[:, 0].argmax(-1)
     with_own = TARGETS_BU.clone()
-    with_own[:, 0] = said_B
+    with_own[:, 0] = decoded_B
     torch.testing.assert_close(logits(TARGETS_BU, 1.0)[:, 1], logits(with_own, 0.0)[:, 1])
 
 

@@ -13,7 +13,7 @@ from sacrebleu.metrics import BLEU
 
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
-from tuner.tasks._said import _misplaced
+from tuner.tasks._decoded import _misplaced
 from tuner.training.rank import Rank
 
 CAPTIONING = {"name": "captioning"}
@@ -29,11 +29,11 @@ def test_scores_are_sacrebleus_of_each_order(data: Path) -> None:
     task: Any = make_task(CAPTIONING, TrialConfig.from_values({}, CAPTIONING), store.card, None)
     rows = task.rows(store, "train", None)
     batch = task.batch(store, rows).to_torch("cpu")
-    said = batch.targets.clone()
-    said[::2, 0] = 4
-    truth, texts = ([task.text(row.numpy()) for row in ids] for ids in (batch.targets, said))
+    decoded = batch.targets.clone()
+    decoded[::2, 0] = 4
+    truth, texts = ([task.text(row.numpy()) for row in ids] for ids in (batch.targets, decoded))
     logp = torch.full(batch.targets.shape, -1.0)
-    found = task.metrics(task.statistics((logp, said), batch).tolist())
+    found = task.metrics(task.statistics((logp, decoded), batch).tolist())
     for order in (1, 2, 3, 4):
         expected = BLEU(max_ngram_order=order).corpus_score(texts, [truth]).score
         assert found[f"bleu_{order}"] == pytest.approx(expected, rel=1e-9)

@@ -37,7 +37,7 @@ def task_of(store: Store, options: dict[str, Any] = OPTIONS, **values: Any) -> C
     return task
 
 
-def said(path: tuple[int, ...]) -> tuple[int, ...]:
+def decoded(path: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(token for token, _ in itertools.groupby(path) if token != _ctc.BLANK)
 
 
@@ -48,7 +48,7 @@ def all_texts(scores_TO: np.ndarray) -> dict[tuple[int, ...], float]:
     num_steps, num_outputs = scores_TO.shape
     for path in itertools.product(range(num_outputs), repeat=num_steps):
         share = float(np.prod(share_TO[np.arange(num_steps), list(path)]))
-        found[said(path)] = found.get(said(path), 0.0) + share
+        found[decoded(path)] = found.get(decoded(path), 0.0) + share
     return found
 
 
@@ -82,7 +82,7 @@ def test_a_target_needs_a_step_for_each_token_and_between_equal_ones() -> None:
         least = next(
             steps
             for steps in itertools.count(1)
-            if any(said(path) == text for path in itertools.product((0, 1, 2), repeat=steps))
+            if any(decoded(path) == text for path in itertools.product((0, 1, 2), repeat=steps))
         )
         assert needed == least, text
 
@@ -261,7 +261,7 @@ def test_a_stride_that_leaves_nothing_to_learn_is_refused(store: Store) -> None:
 
 
 def test_a_bag_of_words_has_no_order() -> None:
-    with pytest.raises(ValuesRefused, match="says a token"):
+    with pytest.raises(ValuesRefused, match="gives a token"):
         TrialConfig.from_values({"data/encoding": "bag_of_words"}, OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""Texts that are said: what they are learned by, how they are scored, and what is refused."""
+"""Texts that are decoded: what they are learned by, how they are scored, and what is refused."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def task_of(store: Store, values: dict[str, Any] | None = None, **options: Any) 
     return make_task(SEQ2SEQ | options, config, store.card, None)
 
 
-def scores(task: Task, store: Store, rows: np.ndarray, said: list[str]) -> dict[str, float]:
+def scores(task: Task, store: Store, rows: np.ndarray, decoded: list[str]) -> dict[str, float]:
     """The metrics of some texts, of words that are known, in batches."""
-    ids = {word: i + 4 for i, word in enumerate(task.said.words())}  # type: ignore[attr-defined]
+    ids = {word: i + 4 for i, word in enumerate(task.target.words())}  # type: ignore[attr-defined]
     sums: Any = 0
     for part in np.array_split(np.arange(len(rows)), 3):
         batch = task.batch(store, rows[part]).to_torch("cpu")
-        spelled = [[ids[word] for word in said[p].split()] for p in part]
+        spelled = [[ids[word] for word in decoded[p].split()] for p in part]
         width = max([1, *map(len, spelled)])
         padded = torch.tensor([row + [0] * (width - len(row)) for row in spelled])
         sums = sums + task.statistics((torch.full(batch.targets.shape, -2.0), padded), batch)
@@ -72,33 +72,33 @@ def test_bleu_is_sacrebleus_over_all_texts_whatever_the_batches(store: Store) ->
     task, chance = task_of(store), np.random.default_rng(0)
     rows = task.rows(store, "train", None)
     truth = references(store, rows)
-    said = [" ".join(chance.choice(made.DIGITS[1:], len(text.split()))) for text in truth]
-    said[::3] = truth[::3]
-    said[4] = ""
-    found = scores(task, store, rows, said)
-    assert found["bleu"] == pytest.approx(BLEU().corpus_score(said, [truth]).score, rel=1e-9)
+    decoded = [" ".join(chance.choice(made.DIGITS[1:], len(text.split()))) for text in truth]
+    decoded[::3] = truth[::3]
+    decoded[4] = ""
+    found = scores(task, store, rows, decoded)
+    assert found["bleu"] == pytest.approx(BLEU().corpus_score(decoded, [truth]).score, rel=1e-9)
     assert 0 < found["bleu"] < 100
-    assert found["exact_match"] == np.mean([a == b for a, b in zip(said, truth, strict=True)])
+    assert found["exact_match"] == np.mean([a == b for a, b in zip(decoded, truth, strict=True)])
     assert scores(task, store, rows, truth)["bleu"] == pytest.approx(100)
 
 
 def test_bleu_can_be_cut_otherwise(store: Store) -> None:
     rows = task_of(store).rows(store, "train", None)
     truth = references(store, rows)
-    said = [text.replace("one", "two") for text in truth]
-    found = scores(task_of(store, bleu="char"), store, rows, said)["bleu"]
-    assert found == pytest.approx(BLEU(tokenize="char").corpus_score(said, [truth]).score)
-    assert found != scores(task_of(store), store, rows, said)["bleu"]
+    decoded = [text.replace("one", "two") for text in truth]
+    found = scores(task_of(store, bleu="char"), store, rows, decoded)["bleu"]
+    assert found == pytest.approx(BLEU(tokenize="char").corpus_score(decoded, [truth]).score)
+    assert found != scores(task_of(store), store, rows, decoded)["bleu"]
 
 
 def test_errors_are_edits_by_what_was_to_be_said(store: Store) -> None:
     task = task_of(store)
     rows = task.rows(store, "train", None)
     truth = references(store, rows)
-    said = list(truth)
-    said[0] = f"{truth[0]} one two"
-    said[1] = ""
-    found = scores(task, store, rows, said)
+    decoded = list(truth)
+    decoded[0] = f"{truth[0]} one two"
+    decoded[1] = ""
+    found = scores(task, store, rows, decoded)
     words, letters = (sum(map(len, x)) for x in ([t.split() for t in truth], truth))
     assert found["wer"] == pytest.approx((2 + len(truth[1].split())) / words)
     assert found["cer"] == pytest.approx((8 + len(truth[1])) / letters)
@@ -134,8 +134,8 @@ def test_unknown_tokens_are_learned_as_one_and_never_right(tmp_path: Path) -> No
     as_unknown = batch.targets.where(batch.targets < task.num_outputs, UNKNOWN)
     same = Batch(**vars(batch) | {"targets": as_unknown})
     torch.testing.assert_close(task.loss(logits, batch), task.loss(logits, same))
-    said = as_unknown.clone()
-    found = task.metrics(task.statistics((logits[..., 0], said), batch).tolist())
+    decoded = as_unknown.clone()
+    found = task.metrics(task.statistics((logits[..., 0], decoded), batch).tolist())
     assert found["exact_match"] == 0 and found["wer"] == pytest.approx(2 / 3)
 
 

@@ -67,8 +67,8 @@ class RecurrentConfig(ArchitectureConfig):
     crf: bool = False
     """Scores tags that follow one another (Lafferty et al., 2001), where each step has one."""
     attention: decoder_size.Looking = "additive"
-    """How a decoder looks back at the steps, where texts are said: as Bahdanau et al. (2015), or by
-    a matrix or a plain product as Luong et al. (2015), which train faster. Its cells, layers and
+    """How a decoder looks back at the steps, where there is one: as Bahdanau et al. (2015), or by a
+    matrix or a plain product as Luong et al. (2015), which train faster. Its cells, layers and
     units are as many as the encoder's, and `pooling` says what it starts from."""
 
     parameters: int | None = Field(default=None, ge=1)

@@ -1,4 +1,4 @@
-"""What a bundle with a decoder says: its two graphs, called as the network is; needs no torch.
+"""What a bundle with a decoder gives: its two graphs, called as the network is; needs no torch.
 
 B sequences   N rows of a search   U tokens of the longest target   L of the longest text   V ids
 """
@@ -22,8 +22,8 @@ _ROWS = 512
 """Most rows of a search at once."""
 
 
-def said(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndarray]:
-    """logp_BU of the targets, and the ids that are said, said_BL, padded with 0.
+def decoded(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndarray]:
+    """logp_BU of the targets, and the ids that are decoded, decoded_BL, padded with 0.
 
     Raises:
         DataError: `bundle/inputs`, arrays of another shape, or lengths outside 1 … T.
@@ -39,10 +39,10 @@ def said(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndar
             lengths_B = np.full(len(lengths_B), encoded[0].shape[1])
         texts += search(_Steps(bundle, encoded, lengths_B), len(lengths_B), how)
         scores.append(_scores(_Steps(bundle, encoded, lengths_B), batch.targets[rows]))
-    said_BL = np.zeros((num, max([1, *map(len, texts)])), dtype=np.int64)
-    for row_L, ids in zip(said_BL, texts, strict=True):
+    decoded_BL = np.zeros((num, max([1, *map(len, texts)])), dtype=np.int64)
+    for row_L, ids in zip(decoded_BL, texts, strict=True):
         row_L[: len(ids)] = ids
-    return np.concatenate(scores) if scores else np.zeros(batch.targets.shape), said_BL
+    return np.concatenate(scores) if scores else np.zeros(batch.targets.shape), decoded_BL
 
 
 def _scores(steps: _Steps, targets_BU: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ class _Steps:
         self, ids_N: np.ndarray, parents_N: np.ndarray, most: int
     ) -> tuple[np.ndarray, np.ndarray]:
         logp_NV = self.after(ids_N, parents_N)
-        # Neither padding nor the unknown token nor the start is ever said.
+        # Neither padding nor the unknown token nor the start is ever decoded.
         logp_NV[:, :END] = -np.inf
         most = min(most, logp_NV.shape[1])
         some_NC = np.argpartition(-logp_NV, most - 1, axis=1)[:, :most]

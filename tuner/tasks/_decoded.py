@@ -1,4 +1,4 @@
-"""Tasks whose answer is a text that a decoder says: how it is learned, scored and spelled.
+"""Tasks whose answer is a text that a decoder gives: how it is learned, scored and spelled.
 
 B rows   U tokens of the longest target, its end included   L tokens of the longest answer   V ids
 """
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from tuner import registry
 from tuner.beam import Search
-from tuner.data.ids import END, FIRST_SAID, UNKNOWN
+from tuner.data.ids import END, FIRST_DECODED, UNKNOWN
 from tuner.data.layout import GIVEN
 from tuner.models.shape import Shape
 from tuner.part import Config as PartConfig
@@ -39,11 +39,11 @@ EDITED = ("word", "character")
 _NUM_SUMS = len(SUMS) + 2 * len(EDITED) + _bleu.COUNTS
 
 
-class SaidConfig(PartConfig):
+class DecodedConfig(PartConfig):
     """How texts are looked for and compared: the same for every trial."""
 
     beam: int = Field(default=1, ge=1, le=64)
-    """Hypotheses that beam search follows; 1 says the likeliest token each time."""
+    """Hypotheses that beam search follows; 1 gives the likeliest token each time."""
     length_power: float = Field(default=1.0, ge=0, le=3)
     """Beam search compares texts by log-probability over length to this power: 0 prefers short
     ones, 1 is the mean of a token."""
@@ -54,23 +54,23 @@ class SaidConfig(PartConfig):
     already, `char` for those that have none."""
 
 
-class SaidTask(SequenceTask):
+class DecodedTask(SequenceTask):
     """Cross-entropy over the tokens of a target and its end, each after the true ones before it.
 
-    What is scored besides is said freely. Tokens of a target that no training target had are
-    learned as one, the unknown token, and never said; in texts to compare with they stay.
+    What is scored besides is decoded freely. Tokens of a target that no training target had are
+    learned as one, the unknown token, and never decoded; in texts to compare with they stay.
     """
 
     TARGET_TIMED = frozenset({"targets", "weights"})
 
     def __init__(
-        self, options: SaidConfig, inputs: SequenceInputs, facts: Facts, losses: ClassLossConfig
+        self, options: DecodedConfig, inputs: SequenceInputs, facts: Facts, losses: ClassLossConfig
     ) -> None:
         super().__init__(inputs, facts)
         self.options, self.losses = options, losses
-        self.said = TargetReader(facts, FIRST_SAID)
-        self.num_outputs = self.said.vocabulary
-        longest = options.longest or self.said.longest
+        self.target = TargetReader(facts, FIRST_DECODED)
+        self.num_outputs = self.target.vocabulary
+        longest = options.longest or self.target.longest
         self.search: Search = Search(
             width=options.beam, length_power=options.length_power, longest=longest + 1
         )
@@ -93,7 +93,7 @@ class SaidTask(SequenceTask):
 
     def batch(self, steps: Steps, rows: np.ndarray) -> Batch:
         inputs, lengths_B, _ = self.reader.cut(steps, rows)
-        ids_BU, ends_B = self.said.written(steps, rows)
+        ids_BU, ends_B = self.target.written(steps, rows)
         targets_BU = np.pad(ids_BU, ((0, 0), (0, 1)))
         targets_BU[np.arange(len(rows)), ends_B] = END
         weights_BU = np.arange(targets_BU.shape[1]) <= ends_B[:, None]
@@ -127,16 +127,16 @@ class SaidTask(SequenceTask):
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:
         import torch
 
-        logp_BU, said_BL = outputs
+        logp_BU, decoded_BL = outputs
         counts_BU = batch.weights > 0
         broken = (~torch.isfinite(logp_BU) & counts_BU).sum()
         loss = -logp_BU.double().where(counts_BU, 0.0).sum()
-        targets_BU, said = batch.targets.cpu().numpy(), said_BL.cpu().numpy()
+        targets_BU, decoded = batch.targets.cpu().numpy(), decoded_BL.cpu().numpy()
         # A row that only keeps a rank in step has no target, not even an end.
         rows = np.flatnonzero(batch.target_lengths.cpu().numpy() > 0)
         texts = self._compared(
-            [self.said.spelled(targets_BU[row]) for row in rows],
-            [self.said.spelled(said[row]) for row in rows],
+            [self.target.spelled(targets_BU[row]) for row in rows],
+            [self.target.spelled(decoded[row]) for row in rows],
         )
         sums = [float(broken), float(loss), float(counts_BU.sum()), *texts]
         return torch.tensor(sums, dtype=torch.float64, device=logp_BU.device)
@@ -170,17 +170,17 @@ class SaidTask(SequenceTask):
             if len(listed) >= _exhibits.LISTED:
                 break
             batch = self.batch(store, chunk)
-            (_, said_BL), _ = run(batch, None)
-            for row, target_U, said_L in zip(chunk, batch.targets, said_BL, strict=True):
-                target, said = self.text(target_U), self.text(said_L)
-                if target != said:
+            (_, decoded_BL), _ = run(batch, None)
+            for row, target_U, decoded_L in zip(chunk, batch.targets, decoded_BL, strict=True):
+                target, decoded = self.text(target_U), self.text(decoded_L)
+                if target != decoded:
                     words = self.step_names(store, int(row))
                     read = [_exhibits.shortened(words)] * bool(words)
-                    listed.append((store.ids[int(row)], *read, target, said))
+                    listed.append((store.ids[int(row)], *read, target, decoded))
         if not listed:
             return {}
-        columns = ("id", *["text"] * (len(listed[0]) - 3), "target", "said")
-        about = "The first texts that were not said as they stand."
+        columns = ("id", *["text"] * (len(listed[0]) - 3), "target", "decoded")
+        about = "The first texts that were not decoded as they stand."
         return {
             "errors": Listing(about=about, columns=columns, rows=tuple(listed[: _exhibits.LISTED]))
         }
@@ -206,8 +206,8 @@ class SaidTask(SequenceTask):
             answers["the text that is read"] = ([text.split() for text in texts], texts)
         loss, count = self._single_tokens(store, train, rows)
         return {
-            name: self.metrics([0.0, loss, count, *self._compared(truth, said, texts)])
-            for name, (said, texts) in answers.items()
+            name: self.metrics([0.0, loss, count, *self._compared(truth, decoded, texts)])
+            for name, (decoded, texts) in answers.items()
         }
 
     def is_labelled(self, steps: Steps) -> bool:
@@ -216,32 +216,34 @@ class SaidTask(SequenceTask):
     def decode(
         self, steps: Steps, rows: np.ndarray, outputs: Outputs, batch: Batch
     ) -> dict[str, list[Any]]:
-        """The text that is said of each row."""
-        _, said_BL = outputs
+        """The text that is decoded of each row."""
+        _, decoded_BL = outputs
         return {
             "id": [steps.ids[row] for row in rows],
-            "text": [self.text(said_L) for said_L in said_BL],
+            "text": [self.text(decoded_L) for decoded_L in decoded_BL],
         }
 
     def text(self, ids: np.ndarray) -> str:
         """Ids as one text."""
-        return self.said.joined(self.said.spelled(ids))
+        return self.target.joined(self.target.spelled(ids))
 
     def _compared(
-        self, truth: list[list[str]], said: list[list[str]], answers: list[str] | None = None
+        self, truth: list[list[str]], decoded: list[list[str]], answers: list[str] | None = None
     ) -> list[float]:
         """Sums over texts, from `texts` on: how many, how many are right, shares of tokens that
         stand elsewhere, edits, and BLEU's counts.
 
         Args:
-            truth: tokens of what was to be said.
-            said: tokens of what was.
+            truth: tokens of the references.
+            decoded: tokens of the answers.
             answers: the same as texts, unless these are its tokens joined.
         """
-        texts = [self.said.joined(words) for words in truth]
-        answers = answers or [self.said.joined(words) for words in said]
+        texts = [self.target.joined(words) for words in truth]
+        answers = answers or [self.target.joined(words) for words in decoded]
         exact = sum(text == answer for text, answer in zip(texts, answers, strict=True))
-        misplaced = sum(_misplaced(words, other) for words, other in zip(truth, said, strict=True))
+        misplaced = sum(
+            _misplaced(words, other) for words, other in zip(truth, decoded, strict=True)
+        )
         sums = [float(len(texts)), float(exact), misplaced]
         words = [[text.split() for text in each] for each in (texts, answers)]
         for references, others in ((words[0], words[1]), (texts, answers)):
@@ -258,7 +260,7 @@ class SaidTask(SequenceTask):
         """The loss of targets by the shares of their tokens, ends included, and how many."""
 
         def counted(some: np.ndarray) -> np.ndarray:
-            ids_BU, lengths_B = self.said.cut(store, some)
+            ids_BU, lengths_B = self.target.cut(store, some)
             counts_V = np.bincount(ids_BU[ids_BU > 0], minlength=self.num_outputs)
             counts_V[END] = len(lengths_B)
             return counts_V
@@ -278,8 +280,8 @@ def perplexity(nats: float) -> float:
     return math.exp(min(nats, 700.0))
 
 
-def _misplaced(truth: list[str], said: list[str]) -> float:
+def _misplaced(truth: list[str], decoded: list[str]) -> float:
     """Share of the longer text's places where the other has another token, or none."""
-    longer = max(len(truth), len(said))
-    same = sum(a == b for a, b in zip(truth, said, strict=False))
+    longer = max(len(truth), len(decoded))
+    same = sum(a == b for a, b in zip(truth, decoded, strict=False))
     return (longer - same) / longer if longer else 0.0
