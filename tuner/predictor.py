@@ -23,8 +23,8 @@ from tuner.data.table import RawTable
 from tuner.errors import BundleError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CONTENTS
-from tuner.export.integrity import altered
 from tuner.export.decoding import decoded
+from tuner.export.integrity import altered
 from tuner.tasks._base import Batch, Facts, Outputs, Task
 
 _ROWS = 512

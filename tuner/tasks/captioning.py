@@ -13,9 +13,9 @@ from typing import Literal
 from tuner.data.card import TaskData
 from tuner.tasks import _bleu
 from tuner.tasks._base import Facts, Task
+from tuner.tasks._decoded import DecodedConfig, DecodedTask, perplexity
 from tuner.tasks._inputs import SequenceInputs
 from tuner.tasks._losses import ClassLossConfig as LossConfig
-from tuner.tasks._decoded import DecodedConfig, DecodedTask, perplexity
 
 METRICS = {
     "bleu_4": "maximize",
