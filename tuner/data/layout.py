@@ -93,7 +93,7 @@ class Layout:
         """The reverse of `to_json`."""
         keys = ("time", "features", "channels", "targets")
         lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
-        picture, audio = data["picture"], data["audio"]
+        picture, audio = data.get("picture"), data.get("audio")
         return cls(
             **{
                 **data,
