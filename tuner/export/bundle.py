@@ -198,8 +198,9 @@ class Bundle:
         return self._answered(GRAPH, arrays)
 
     def _answered(self, graph: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-        run = self._decoding if graph == DECODER else self._single_threaded
         try:
+            # A graph is looked at when it is first opened.
+            run = self._decoding if graph == DECODER else self._single_threaded
             found: list[np.ndarray] = run(arrays)
         except Exception as error:  # onnxruntime has no exception of its own to catch
             got = str(error).strip().partition("\n")[0]
