@@ -1,4 +1,4 @@
-"""Draws 900 made pictures of two shapes each, and says what they show."""
+"""Draws 1,500 made pictures of two shapes each, and says what they show."""
 
 import csv
 from pathlib import Path
@@ -30,7 +30,7 @@ target = folder.parent / "shapes.csv"
 with target.open("w", newline="", encoding="utf-8") as file:
     writer = csv.writer(file)
     writer.writerow(["picture", "caption"])
-    for number in range(900):
+    for number in range(1_500):
         pixels = chance.integers(225, 256, (SIZE, SIZE, 3)).astype(np.uint8)
         place = str(chance.choice(list(PLACES)))
         said = []
@@ -45,4 +45,4 @@ with target.open("w", newline="", encoding="utf-8") as file:
         name = f"shapes/{number:03d}.png"
         (folder.parent / name).write_bytes(encode(pixels))
         writer.writerow([name, f" {place} ".join(said)])
-print(f"{target}: 900 pictures")
+print(f"{target}: 1,500 pictures")
