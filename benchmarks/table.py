@@ -33,6 +33,10 @@ NAMES = (
 """By the number of the ratio that they measure first."""
 README = HERE.parent / "README.md"
 MARKS = ("<!-- ratios: made by benchmarks/table.py -->\n", "<!-- end of ratios -->\n")
+_ABOUT_SCORES = (
+    "By `benchmarks/scores.py`, one sweep each on two cores: trials are ranked on validation data,",
+    "the test data are looked at once. Specs and protocols lie in `benchmarks/sets`.",
+)
 TABLE, PICTURE = HERE / "RESULTS.md", measure.RESULTS / "ratios.svg"
 
 
@@ -84,8 +88,41 @@ def quoted(found: list[dict[str, Any]]) -> str:
     return before + MARKS[0] + "\n".join(text) + "\n" + MARKS[1] + after
 
 
+def scores() -> list[str]:
+    """What `scores.py` has reached on each set; naive baselines by the best of them."""
+    text = [
+        "| set | metric | test, three seeds | untuned default | naive | trials | minutes |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted((measure.RESULTS / "scores").glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if "test_seeds" not in found:
+            continue
+        default = found["default"]["test"]
+        naive = [each for each in found["baselines"] if each["test"] is not None]
+        best = _better(found["metric"])(naive, key=lambda each: each["test"])
+        text.append(
+            f"| {found['set']} | {found['metric']} | {_number(found['test_mean'])} ± "
+            f"{_number(found['test_std'])} | {_number(default)} | {_number(best['test'])} "
+            f"({best['name']}) | {sum(found['trials'].values())} | {found['minutes']} |"
+        )
+    return text
+
+
+def _better(metric: str) -> Any:
+    """`max` or `min`."""
+    from tuner import registry
+
+    known = {
+        name: direction
+        for task in registry.names("tasks")
+        for name, direction in registry.get("tasks", task).METRICS.items()
+    }
+    return max if known[metric] == "maximize" else min
+
+
 def page(found: list[dict[str, Any]]) -> str:
-    """The whole page: picture, table, and what each result was measured with."""
+    """The whole page: picture, table, what each result was measured with, and scores."""
     text = [
         "# Ratios, as measured",
         "",
@@ -107,6 +144,7 @@ def page(found: list[dict[str, Any]]) -> str:
             f"| {result['benchmark']} | {settings} | {result['commit']} | {result['when']} | "
             f"{machine} |"
         )
+    text += ["", "## Scores on real sets", "", *_ABOUT_SCORES, "", *scores()]
     return "\n".join(text) + "\n"
 
 
