@@ -168,7 +168,7 @@ class _Reader:
         except ValidationError as invalid:
             for refusal in refusals_of(invalid, "task/", module.Config):
                 self._refuse(refusal, ("task", refusal.path.removeprefix("task/")))
-            return None
+            return _sound(module.Config, options, invalid)
 
     def _space(self, raw: dict[str, Any], task: dict[str, Any]) -> Space | None:
         given = raw.get("space")
@@ -419,6 +419,20 @@ class _Reader:
                 fix=refusal.fix,
             )
         )
+
+
+def _sound(
+    config: type[Config], options: dict[str, Any], invalid: ValidationError
+) -> dict[str, Any] | None:
+    """A task without the options that are refused, so that other mistakes are told in the same go;
+    None if it cannot do without them.
+    """
+    refused = {error["loc"][0] for error in invalid.errors() if error["loc"]}
+    try:
+        checked = config(**{k: v for k, v in options.items() if k not in refused})
+    except ValidationError:
+        return None
+    return checked.model_dump()
 
 
 def _known(kind: str) -> str:

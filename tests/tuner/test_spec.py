@@ -129,6 +129,12 @@ def test_all_mistakes_come_together(tmp_path: Path) -> None:
         assert sum(part in message for message in found) >= 1, (part, found)
 
 
+def test_a_wrong_option_of_the_task_hides_no_other_mistake(tmp_path: Path) -> None:
+    text = GOOD.replace("task: classification", "task: {name: classification, bins: 3}")
+    told = mistakes(tmp_path, text.replace("[lstm, gru]", "[lstm, grue]"))
+    assert len(told) == 2 and "`task/bins`" in told[0] and "'grue'" in told[1]
+
+
 def test_absent_data_are_told_with_the_other_mistakes(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").unlink()
     found = mistakes(tmp_path, GOOD.replace("{trials: 4}", "{metric: acuracy}"))
