@@ -251,6 +251,10 @@ class Lab:
                 subprocess.run(["ip", *command], capture_output=True)
         subprocess.run(["ip", "link", "del", self._bridge], capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+        # A head leaves its address to whoever starts Ray without one.
+        left = Path("/tmp/ray/ray_current_cluster")
+        if left.exists() and left.read_text().partition(":")[0] in {h.address for h in self.hosts}:
+            left.unlink()
 
 
 def _ip(*arguments: str) -> None:
