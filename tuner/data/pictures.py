@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tuner.data import columns, png
-from tuner.data.files import MAX_DECODED, join_some, refusal, shown
+from tuner.data import manifests, png
+from tuner.data.files import MAX_DECODED, refusal, shown
 from tuner.data.layout import Layout
 from tuner.data.picture import Picture
 from tuner.data.table import Beside, RawTable
@@ -39,11 +39,7 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     picture = layout.picture
     assert picture is not None
     names = table.columns.column_names
-    if picture.path not in names:
-        raise DataError(_absent(table, picture.path, names))
-    if len(absent := columns.absent_rows(table, picture.path)):
-        raise DataError(_unnamed(table, picture.path, absent))
-    named = table.columns.column(picture.path).cast(pa.string()).to_pylist()
+    named = manifests.named(table, "picture", picture.path, "PNG")
     size = 4 * picture.height * picture.width * picture.channels
     if len(named) * size > MAX_DECODED:
         raise DataError(_too_much(table))
@@ -60,14 +56,13 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     if refused:
         raise DataError(refused[:_LISTED])
     owner_N = np.repeat(np.arange(len(named)), picture.height)
-    meaning = [layout.id, layout.label, layout.target_text, layout.group, *layout.targets]
-    kept = [name for name in dict.fromkeys(meaning) if name is not None and name in names]
-    found = {name: _repeated(table, name, owner_N) for name in kept}
+    kept = manifests.kept(layout, names)
+    found = {name: manifests.repeated(table, name, owner_N) for name in kept}
     if layout.id == picture.path:
         # A picture with several texts is several sequences.
         found[picture.path] = pa.array(_apart(named)).take(pa.array(owner_N))
     elif layout.id is not None and layout.id in names:
-        _refuse_shared(table, layout.id)
+        manifests.refuse_shared(table, "picture", layout.id)
     values_NF = values_RhF.reshape(-1, len(picture.names))
     found |= {
         name: pa.array(np.ascontiguousarray(values_NF[:, f]))
@@ -119,14 +114,6 @@ def _read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake
     return fitted(pixels_HWC, picture), digest, len(content)
 
 
-def _repeated(table: RawTable, name: str, owner_N: np.ndarray) -> pa.Array:
-    """A column's value at each row of pixels; texts are kept once."""
-    column = table.columns.column(name).combine_chunks()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
-    return column.take(pa.array(owner_N))
-
-
 def _apart(named: Sequence[str]) -> list[str]:
     """Names that differ: of equal ones the second and later are counted."""
     times: dict[str, int] = {}
@@ -137,23 +124,6 @@ def _apart(named: Sequence[str]) -> list[str]:
     return found
 
 
-def _refuse_shared(table: RawTable, name: str) -> None:
-    """Raises `DataError` if two rows have one id: a sequence is one picture."""
-    ids = table.columns.column(name).to_pylist()
-    if len(set(ids)) < len(ids):
-        first: dict[object, int] = {}
-        again = [row for row, each in enumerate(ids) if first.setdefault(each, row) != row]
-        raise DataError(
-            Mistake(
-                code="data/picture-id",
-                rule=f"each row must have an id of its own in column {name!r}: it names a picture",
-                where=f"{table.name} {columns.told(table, np.array(again))}",
-                got=f"{len(again):,} with the id of another",
-                fix="Give each its own, or leave `data/id` out.",
-            )
-        )
-
-
 def _broken(path: Path, got: str) -> Mistake:
     return Mistake(
         code="data/picture",
@@ -161,26 +131,6 @@ def _broken(path: Path, got: str) -> Mistake:
         where=shown(path),
         got=got,
         fix="Save it as PNG again, or leave its row out.",
-    )
-
-
-def _absent(table: RawTable, name: str, names: Sequence[str]) -> Mistake:
-    return Mistake(
-        code="data/absent-column",
-        rule="a manifest must have a column that names each row's PNG file",
-        where=table.name,
-        got=f"no column {name!r}",
-        fix=f"Name it as `data/picture/path`; the columns are {join_some(map(repr, names), 12)}.",
-    )
-
-
-def _unnamed(table: RawTable, name: str, rows: np.ndarray) -> Mistake:
-    return Mistake(
-        code="data/missing-picture",
-        rule=f"column {name!r} must name a PNG file in each row",
-        where=f"{table.name} {columns.told(table, rows)}",
-        got=f"{len(rows):,} missing",
-        fix="Name the files or remove the rows.",
     )
 
 

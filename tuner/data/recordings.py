@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tuner.data import columns, mel, wav
+from tuner.data import manifests, mel, wav
 from tuner.data.audio import Audio
 from tuner.data.files import MAX_DECODED, join_some, refusal, shown
 from tuner.data.layout import Layout
@@ -42,14 +42,9 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     audio = layout.audio
     assert audio is not None
     names = table.columns.column_names
-    if audio.path not in names:
-        raise DataError(_absent(table, audio.path, names))
-    absent = columns.absent_rows(table, audio.path)
-    if len(absent):
-        raise DataError(_unnamed(table, audio.path, absent))
     if layout.id is not None and layout.id in names:
-        _refuse_shared(table, layout.id)
-    named = table.columns.column(audio.path).cast(pa.string()).to_pylist()
+        manifests.refuse_shared(table, "audio", layout.id)
+    named = manifests.named(table, "audio", audio.path, "WAV")
     refused: list[Mistake] = []
     frames: list[np.ndarray] = []
     beside: list[Beside] = []
@@ -76,7 +71,9 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
         owner = int(owner_N[row])
         return f"{table.place(owner)} frame {row - first_R[owner] + 1}"
 
-    found = {name: _repeated(table, name, owner_N) for name in _kept(layout, names)}
+    found = {
+        name: manifests.repeated(table, name, owner_N) for name in manifests.kept(layout, names)
+    }
     found |= {
         band: pa.array(np.ascontiguousarray(frames_NM[:, m])) for m, band in enumerate(audio.names)
     }
@@ -135,19 +132,6 @@ def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _kept(layout: Layout, names: Sequence[str]) -> list[str]:
-    meaning = [layout.id, layout.label, layout.target_text, layout.group, *layout.targets]
-    return [name for name in dict.fromkeys(meaning) if name is not None and name in names]
-
-
-def _repeated(table: RawTable, name: str, owner_N: np.ndarray) -> pa.Array:
-    """A column's value at each frame; texts are kept once."""
-    column = table.columns.column(name).combine_chunks()
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
-    return column.take(pa.array(owner_N))
-
-
 def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
     """One for all files of which the same is wrong."""
     alike: dict[tuple[str, str, str], list[Mistake]] = {}
@@ -166,43 +150,6 @@ def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
 def _mistake(path: Path, code: str, got: str, fix: str) -> Mistake:
     rule = "a recording must be a whole WAV file of finite samples"
     return Mistake(code=f"data/{code}", rule=rule, where=shown(path), got=got, fix=fix)
-
-
-def _absent(table: RawTable, name: str, names: Sequence[str]) -> Mistake:
-    return Mistake(
-        code="data/absent-column",
-        rule="a manifest must have a column that names each row's WAV file",
-        where=table.name,
-        got=f"no column {name!r}",
-        fix=f"Name it as `data/audio/path`; the columns are {join_some(map(repr, names), 12)}.",
-    )
-
-
-def _unnamed(table: RawTable, name: str, rows: np.ndarray) -> Mistake:
-    return Mistake(
-        code="data/missing-audio",
-        rule=f"column {name!r} must name a WAV file in each row",
-        where=f"{table.name} {columns.told(table, rows)}",
-        got=f"{len(rows):,} missing",
-        fix="Name the files or remove the rows.",
-    )
-
-
-def _refuse_shared(table: RawTable, name: str) -> None:
-    """Raises `DataError` if two rows have one id, since their frames would become one sequence."""
-    first: dict[object, int] = {}
-    ids = table.columns.column(name).to_pylist()
-    again = [row for row, each in enumerate(ids) if first.setdefault(each, row) != row]
-    if again:
-        raise DataError(
-            Mistake(
-                code="data/audio-id",
-                rule=f"each row must have an id of its own in column {name!r}",
-                where=f"{table.name} {columns.told(table, np.array(again))}",
-                got=f"{len(again):,} with the id of another",
-                fix="Give each its own, or name another column as `data/id`.",
-            )
-        )
 
 
 def _too_much(table: RawTable) -> Mistake:
