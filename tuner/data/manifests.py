@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -84,3 +85,18 @@ def refuse_shared(table: RawTable, key: str, name: str) -> None:
                 fix="Give each its own, or leave `data/id` out.",
             )
         )
+
+
+def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """One for all files of which the same is wrong."""
+    alike: dict[tuple[str, str, str], list[Mistake]] = {}
+    for mistake in mistakes:
+        alike.setdefault((mistake.code, mistake.rule, mistake.fix), []).append(mistake)
+    return [
+        replace(
+            some[0],
+            where=join_some(mistake.where for mistake in some),
+            got=join_some(dict.fromkeys(mistake.got for mistake in some)),
+        )
+        for some in alike.values()
+    ]

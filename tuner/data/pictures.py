@@ -20,8 +20,6 @@ from tuner.data.picture import Picture
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
 
-_LISTED = 5
-
 
 def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     """The table with a row for each row of each picture's pixels, a column for each number in it.
@@ -54,7 +52,7 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
         pixels_hwC, beside[name] = read[0], Beside(name, *read[1:])
         values_RhF[row] = pixels_hwC.reshape(picture.height, -1)
     if refused:
-        raise DataError(refused[:_LISTED])
+        raise DataError(refused)
     owner_N = np.repeat(np.arange(len(named)), picture.height)
     kept = manifests.kept(layout, names)
     found = {name: manifests.repeated(table, name, owner_N) for name in kept}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuner import registry
-from tuner.data import columns, deriving, pictures, recordings
+from tuner.data import columns, deriving, manifests, pictures, recordings
 from tuner.data.audio import Audio
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
@@ -37,7 +37,9 @@ def read_all(
         except DataError as wrong:
             refused += wrong.mistakes
             tables.append(None)
-    mistakes += refused if layout.audio is None else recordings.together(refused)
+    # Of files that rows name, many may have the same fault.
+    named = layout.audio or layout.picture
+    mistakes += refused if named is None else manifests.together(refused)
     return tables
 
 

@@ -6,7 +6,6 @@ R rows of a manifest   N frames of all recordings, one after the other   M mel b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from math import gcd
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from tuner.data import manifests, mel, wav
 from tuner.data.audio import Audio
-from tuner.data.files import MAX_DECODED, join_some, refusal, shown
+from tuner.data.files import MAX_DECODED, refusal, shown
 from tuner.data.layout import Layout
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
@@ -62,7 +61,7 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
         if path.parent / name != path:
             beside.append(Beside(name, digest, size))
     if refused:
-        raise DataError(together(refused))
+        raise DataError(refused)
     frames_NM = np.concatenate(frames)
     owner_N = np.repeat(np.arange(len(frames)), [len(each) for each in frames])
     first_R = np.searchsorted(owner_N, np.arange(len(frames)))
@@ -130,21 +129,6 @@ def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     common = gcd(rate, wanted)
     found: np.ndarray = resample_poly(samples_N, wanted // common, rate // common)
     return found.astype(np.float32)
-
-
-def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """One for all files of which the same is wrong."""
-    alike: dict[tuple[str, str, str], list[Mistake]] = {}
-    for mistake in mistakes:
-        alike.setdefault((mistake.code, mistake.rule, mistake.fix), []).append(mistake)
-    return [
-        replace(
-            some[0],
-            where=join_some(mistake.where for mistake in some),
-            got=join_some(dict.fromkeys(mistake.got for mistake in some)),
-        )
-        for some in alike.values()
-    ]
 
 
 def _mistake(path: Path, code: str, got: str, fix: str) -> Mistake:
