@@ -21,10 +21,10 @@ from tuner.data.extensions import reads_texts
 from tuner.document import Document, Place
 from tuner.errors import Mistake, SpecError
 from tuner.part import Config
-from tuner.search.config import SearchConfig
 from tuner.spec import SweepSpec
-from tuner.spec_file import ResourcesConfig, SpecFile, TrackingConfig
+from tuner.spec_file import SpecFile, TrackingConfig
 from tuner.spec_goals import Goals, Metrics, goals
+from tuner.spec_settings import SECTIONS, apply, put
 
 _SECRET = re.compile(r"(password|passwd|secret|token$|api_?key|credential)", re.IGNORECASE)
 _HALVING = {"asha", "hyperband"}
@@ -49,12 +49,12 @@ def load(
     registry.search_in(path.parent.resolve())
     mistakes: list[Mistake] = []
     if isinstance(read.data, dict):
-        mistakes += _apply(read, settings)
+        mistakes += apply(read, settings)
         if name is not None:
-            _put(read, ("name",), name, "--name")
+            put(read, ("name",), name, "--name")
         for key, value in search.items():
             if value is not None:
-                _put(read, ("search", key), value, f"--{key}")
+                put(read, ("search", key), value, f"--{key}")
     return _Reader(read, path.parent, mistakes).spec()
 
 
@@ -443,14 +443,6 @@ def _at_most(values: Iterable[Any], count: int) -> Iterable[Any]:
     return (value for value, _ in zip(values, range(count), strict=False))
 
 
-_CONFIGS: dict[str, type[Config]] = {
-    "data": DataConfig,
-    "search": SearchConfig,
-    "resources": ResourcesConfig,
-    "tracking": TrackingConfig,
-}
-
-
 def _located(invalid: ValidationError, read: Document) -> list[Mistake]:
     """Pydantic's errors with the lines they stand on; what concerns a section speaks for it."""
     found = []
@@ -459,7 +451,7 @@ def _located(invalid: ValidationError, read: Document) -> list[Mistake]:
         place = tuple(step for step in error["loc"] if not _is_member(step))
         config: type[Config] = SpecFile
         if len(place) > 1:
-            config = _CONFIGS.get(str(place[0]), SpecFile)
+            config = SECTIONS.get(str(place[0]), SpecFile)
         inner = ValidationError.from_exception_data(
             "spec", [_again(error, place[1:] if config is not SpecFile else place)]
         )
@@ -494,39 +486,3 @@ def _again(error: Any, place: Place) -> Any:
         message = error["msg"].replace("{", "{{").replace("}", "}}")
         kind = PydanticCustomError(error["type"], message.replace("{{", "{").replace("}}", "}"))
     return InitErrorDetails(type=kind, loc=place, input=error["input"])
-
-
-def _apply(read: Document, settings: Iterable[str]) -> list[Mistake]:
-    """Puts `--set` values into the document; gives those that cannot be understood."""
-    mistakes = []
-    for setting in settings:
-        path, equals, text = setting.partition("=")
-        section, _, key = path.partition("/")
-        if not equals or not key:
-            mistakes.append(
-                Mistake(
-                    code="command/set",
-                    rule="--set must be PATH=VALUE",
-                    where="--set",
-                    got=repr(setting),
-                    fix="Write such as --set model/hidden_size=64 or --set search/seed=1.",
-                )
-            )
-            continue
-        value = document.parse(text, "--set").data if text.strip() else ""
-        known = _CONFIGS.get(section)
-        if known is not None and key in known.model_fields:
-            _put(read, (section, key), value, "--set")
-        else:
-            _put(read, ("override", path), value, "--set")
-    return mistakes
-
-
-def _put(read: Document, place: tuple[str, ...], value: Any, origin: str) -> None:
-    inner = read.data
-    for key in place[:-1]:
-        if not isinstance(inner.get(key), dict):
-            inner[key] = {}
-        inner = inner[key]
-    inner[place[-1]] = value
-    read.replaced[place] = origin
