@@ -90,7 +90,7 @@ def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
     """Ray, started here or joined; one that this process is part of already is left as it is.
 
     Raises:
-        Refused: a Ray that cannot be joined.
+        Refused: a Ray that cannot be joined, or does not start.
     """
     set_environment(spec)
     if spec.entry is not None:
@@ -101,14 +101,7 @@ def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
     (node,) = local_capacity()
     started_here = not ray.is_initialized()
     if started_here and spec.entry is None:
-        ray.init(
-            address="local",
-            num_cpus=int(node.cpus),
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
+        _start(int(node.cpus))
     elif started_here:
         join(spec)
     try:
@@ -116,6 +109,30 @@ def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
     finally:
         if started_here:
             ray.shutdown()
+
+
+def _start(cpus: int) -> None:
+    """Ray on this machine alone."""
+    import ray
+
+    try:
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+    except Exception as failed:  # Ray has no class of its own for a start that comes to nothing
+        raise Refused(
+            "Ray must start on this machine",
+            " ".join(str(failed).split())[:300] or type(failed).__name__,
+            "Where the machine is busy, try again; `tuner doctor` looks for what is amiss, and "
+            "Ray's own logs lie in `session_latest/logs` of its temporary folder.",
+            code="cluster/start",
+            where="this machine",
+        ) from failed
 
 
 def _capacity(resources: dict[str, float], memory: float = math.inf) -> Capacity:
