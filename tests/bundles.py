@@ -48,7 +48,7 @@ def exported(name: str, folder: Path, fit: Fit, formats: Sequence[str] = ()) -> 
     about = About(
         name=name,
         trial=0,
-        task=TaskUsed(name=name, options=options),
+        task=TaskUsed(name=made.TASKS[name]["name"], options=options),
         parameters={},
         signature=signature_of(fit.module, x, task.shape),
         preprocessing=json.loads(json.dumps(preprocessing)),

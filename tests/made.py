@@ -154,6 +154,25 @@ def pictures_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return write_rows(path, rows)
 
 
+def clips_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 6) -> Path:
+    """A manifest of clips of 2 to `longest` frames, in which a square goes left or right from
+    anywhere; the folders of their PNG files lie beside it."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(num):
+        folder = path.parent / "clips" / f"{i:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        row, column = int(rng.integers(6)), int(rng.integers(10))
+        for step in range(int(rng.integers(2, longest + 1))):
+            pixels_HWC = rng.integers(0, 30, (9, 12, 3)).astype(np.uint8)
+            place = (column + (2 if i % 2 else -2) * step + np.arange(3)) % 12
+            pixels_HWC[row : row + 3, place] = (255, 200, 40)
+            # Not in the order of the alphabet.
+            (folder / f"{step + 8}.png").write_bytes(png.encode(pixels_HWC))
+        rows.append({"frames": str(folder), "label": "right" if i % 2 else "left"})
+    return write_rows(path, rows)
+
+
 RATE = 2_000
 """Samples per second of made recordings."""
 
@@ -223,17 +242,21 @@ def episodes_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 12)
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
-}
-"""Every task, with what it cannot do without."""
+} | {"video": CLASSIFICATION}
+"""Every task, with what it cannot do without, and one that reads frames."""
 
 
 def of_task(name: str, folder: Path, **sizes: int) -> Path:
     """Prepared data of the kind that a task asks for, some values missing where that may be; the
     raw file, `rows.*`, lies beside them. `sizes` are what its writer takes."""
-    module = registry.get("tasks", name)
+    module = registry.get("tasks", TASKS[name]["name"])
     about = module.data(module.Config(**TASKS[name]))
     data: dict[str, Any]
-    if name == "ctc":
+    if name == "video":
+        clips_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "frames": {"height": 6, "width": 8}, "target": "label"}
+        data |= {"test": 0.2, "duplicates": "warn"}
+    elif name == "ctc":
         recordings_jsonl(folder / "rows.jsonl", **sizes)
         data = {"train": "rows.jsonl", "audio": AUDIO, "target": "text", "test": 0.2}
     elif name == "control":
@@ -310,7 +333,7 @@ def job(data: Path, folder: Path, values: dict[str, Any] | None = None, **change
 
 def job_of(name: str, data: Path, folder: Path, values: dict[str, Any], **changes: Any) -> Job:
     """A small trial of a task, ranked by its first metric."""
-    metric, direction = next(iter(registry.get("tasks", name).METRICS.items()))
+    metric, direction = next(iter(registry.get("tasks", TASKS[name]["name"]).METRICS.items()))
     ranked = {"task": TASKS[name], "metric": metric, "maximize": direction == "maximize"}
     return job(data, folder, values, **ranked | changes)
 

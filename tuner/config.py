@@ -183,6 +183,7 @@ def make_task(
         target_vocabulary=card.target_vocabulary,
         target_tokens=card.layout.target_tokens if card.layout.target_text else "",
         picture=card.layout.picture.shape if card.layout.picture else None,
+        frame=card.layout.frames.shape if card.layout.frames else None,
     )
     losses = [config.loss] if hasattr(module, "LossConfig") else []
     made: Task = module.create(module.Config(**task), config.data, facts, *losses)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuner import registry
-from tuner.data import pictures
+from tuner.data import clips, pictures
 from tuner.data.files import join_some
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.predicting import grouped, read_for_prediction
@@ -82,9 +82,11 @@ class Predictor:
         Raises:
             DataError: every mistake that can be found in it.
         """
+        # A table lies nowhere: its pictures are named from here.
         if self.layout.picture is not None:
-            # A table lies nowhere: its pictures are named from here.
             table = pictures.pixels(table, Path("table"), self.layout)
+        elif self.layout.frames is not None:
+            table = clips.stepped(table, Path("table"), self.layout)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import bundles
+import made
 import pytest
 
-from tuner import registry
 from tuner.export.bundle import Bundle
 from tuner.training.fit import Fit
 
@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="session", params=registry.names("tasks"))
+@pytest.fixture(scope="session", params=list(made.TASKS))
 def task_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -10,7 +10,6 @@ from typing import Any
 import made
 import pytest
 
-from tuner import registry
 from tuner.data.store import CARD
 from tuner.plots.style import alone
 from tuner.tasks import _tables as tables
@@ -27,6 +26,7 @@ SHOWN = {
     "regression": {"predicted-1", "predicted-2"},
     "seq2seq": {"errors", "attention-1"},
     "tagging": {"tags", "errors", "self-attention"},
+    "video": {"confusion"},
 }
 VALUES: dict[str, dict[str, Any]] = {
     "classification": {"model/pooling": "attention"},
@@ -34,7 +34,7 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=registry.names("tasks"))
+@pytest.fixture(scope="module", params=list(made.TASKS))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

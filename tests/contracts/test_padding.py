@@ -27,7 +27,7 @@ SETTINGS = {
 """What a task's networks have besides."""
 
 
-@pytest.fixture(scope="module", params=registry.names("tasks"))
+@pytest.fixture(scope="module", params=list(made.TASKS))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuner import registry
 from tuner.training.rank import Rank
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -22,7 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "seq2seq": {"regularization/scheduled_sampling": 0.8},
     "recommendation": {"loss/name": "top1_max", "augmentation/token_dropout": 0.2},
 }
-CASES = [(name, 1.0) for name in registry.names("tasks")] + [("language_modelling", 0.5)]
+CASES = [(name, 1.0) for name in made.TASKS] + [("language_modelling", 0.5)]
 
 
 def trained(job: Any, epochs: int) -> tuple[int, dict[str, Tensor]]:

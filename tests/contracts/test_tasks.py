@@ -16,7 +16,7 @@ from tuner.data.store import Store
 from tuner.tasks._base import Batch, Outputs, Task
 
 
-@pytest.fixture(scope="module", params=registry.names("tasks"))
+@pytest.fixture(scope="module", params=list(made.TASKS))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -27,7 +27,9 @@ def store(name: str, tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 def task_of(name: str, store: Store, **values: Any) -> Task:
-    options = registry.get("tasks", name).Config(**made.TASKS[name]).model_dump()
+    options = (
+        registry.get("tasks", made.TASKS[name]["name"]).Config(**made.TASKS[name]).model_dump()
+    )
     return make_task(options, TrialConfig.from_values(values, options), store.card, None)
 
 
@@ -114,7 +116,7 @@ def test_an_idle_row_adds_nothing(task: Task, store: Store) -> None:
 def test_metrics_are_those_declared_and_nan_for_what_is_not_finite(
     name: str, task: Task, store: Store
 ) -> None:
-    declared = registry.get("tasks", name).METRICS
+    declared = registry.get("tasks", made.TASKS[name]["name"]).METRICS
     assert set(declared.values()) <= {"minimize", "maximize"} and declared
     rows = task.rows(store, "validation", None)[:5]
     batch = task.batch(store, rows).to_torch("cpu")
@@ -131,7 +133,7 @@ def test_baselines_score_every_metric_on_every_split(name: str, task: Task, stor
         found = task.baselines(store, split, None)  # type: ignore[arg-type]
         assert found
         for scores in found.values():
-            assert scores.keys() == registry.get("tasks", name).METRICS.keys()
+            assert scores.keys() == registry.get("tasks", made.TASKS[name]["name"]).METRICS.keys()
             assert all(map(math.isfinite, scores.values()))
 
 
@@ -142,7 +144,9 @@ COMPANIONS = {"data/channel_embedding": {"data/channels": "shared"}}
 def choices(name: str) -> list[dict[str, Any]]:
     """Every choice of every input setting, one at a time."""
     found = []
-    for field, info in registry.get("tasks", name).InputConfig.model_fields.items():
+    for field, info in registry.get(
+        "tasks", made.TASKS[name]["name"]
+    ).InputConfig.model_fields.items():
         options = getattr(info.annotation, "__args__", None) or [info.default + 7]
         if info.annotation is bool:
             options = [not info.default]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from tuner.data.audio import Audio
+from tuner.data.frames import Frames
 from tuner.data.picture import Picture
 from tuner.part import Config
 
@@ -180,6 +181,8 @@ class DataConfig(Config):
     """Most tokens of a target text; a longer one is an error."""
     picture: Picture | None = None
     """Pictures, which rows name and whose pixels are read instead of features."""
+    frames: Frames | None = None
+    """Clips, whose frames rows name and which are read instead of features, a step each."""
     text: str | None = None
     """Column of text, which is read instead of features."""
     audio: Audio | None = None

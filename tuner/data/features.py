@@ -46,7 +46,7 @@ def check(
                     fix="Leave the column out of `data/features`.",
                 )
             )
-        elif low == high and layout.picture is None:
+        elif low == high and layout.pixels is None:
             warnings.append(f"column {name!r} is {low:g} in all training rows [data/constant]")
     if layout.label:
         if told := [names[f] for f in _telling(sequences, label_S)]:

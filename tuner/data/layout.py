@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tuner.data.audio import Audio
 from tuner.data.derived import Derived
+from tuner.data.frames import Frames
 from tuner.data.picture import Picture
 from tuner.data.roles import Roles
 
@@ -54,6 +55,8 @@ class Layout:
     """Features to forecast; None means all of them."""
     picture: Picture | None = None
     """How the pictures that rows name become rows of pixels; None where rows hold the values."""
+    frames: Frames | None = None
+    """How the frames of clips that rows name become steps; None where rows hold the values."""
     audio: Audio | None = None
     """How the recordings that rows name become frames; None where rows hold the values."""
     missing: Missing = "error"
@@ -63,6 +66,11 @@ class Layout:
     delimiter: str = ","
     encoding: str = "utf-8"
     derived: Derived = Derived()
+
+    @property
+    def pixels(self) -> Picture | None:
+        """How pictures are read, of which rows name one each, or clips of them."""
+        return self.picture or self.frames
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,6 +93,7 @@ class Layout:
         return {
             **asdict(self),
             "picture": self.picture and self.picture.model_dump(),
+            "frames": self.frames and self.frames.model_dump(),
             "audio": self.audio and self.audio.model_dump(),
         }
 
@@ -93,13 +102,14 @@ class Layout:
         """The reverse of `to_json`."""
         keys = ("time", "features", "channels", "targets")
         lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
-        picture, audio = data.get("picture"), data.get("audio")
+        picture, audio, frames = (data.get(key) for key in ("picture", "audio", "frames"))
         return cls(
             **{
                 **data,
                 **lists,
                 "derived": Derived.from_json(data["derived"]),
                 "picture": None if picture is None else Picture.model_validate(picture),
+                "frames": None if frames is None else Frames.model_validate(frames),
                 "audio": None if audio is None else Audio.model_validate(audio),
             }
         )

@@ -15,14 +15,14 @@ from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
 
-def named(table: RawTable, key: str, column: str, format: str) -> list[str]:
+def named(table: RawTable, key: str, column: str, what: str) -> list[str]:
     """The files that the rows name.
 
     Args:
         table: the manifest.
         key: of section `data` that tells how the files are read, such as "audio".
         column: that names them.
-        format: of the files, such as "WAV".
+        what: a row names, such as "WAV file".
 
     Raises:
         DataError: there is no such column, or a row names none.
@@ -32,7 +32,7 @@ def named(table: RawTable, key: str, column: str, format: str) -> list[str]:
         raise DataError(
             Mistake(
                 code="data/absent-column",
-                rule=f"a manifest must have a column that names each row's {format} file",
+                rule=f"a manifest must have a column that names each row's {what}",
                 where=table.name,
                 got=f"no column {column!r}",
                 fix=f"Name it as `data/{key}/path`; the columns are "
@@ -44,7 +44,7 @@ def named(table: RawTable, key: str, column: str, format: str) -> list[str]:
         raise DataError(
             Mistake(
                 code=f"data/missing-{key}",
-                rule=f"column {column!r} must name a {format} file in each row",
+                rule=f"column {column!r} must name a {what} in each row",
                 where=f"{table.name} {columns.told(table, absent)}",
                 got=f"{len(absent):,} missing",
                 fix="Name the files or remove the rows.",

@@ -37,7 +37,7 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     picture = layout.picture
     assert picture is not None
     names = table.columns.column_names
-    named = manifests.named(table, "picture", picture.path, "PNG")
+    named = manifests.named(table, "picture", picture.path, "PNG file")
     size = 4 * picture.height * picture.width * picture.channels
     if len(named) * size > MAX_DECODED:
         raise DataError(_too_much(table))
@@ -45,30 +45,30 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     beside: dict[str, Beside] = {}
     values_RhF = np.empty((len(named), picture.height, len(picture.names)), np.float32)
     for row, name in enumerate(named):
-        read = _read(path.parent / name, picture)
-        if isinstance(read, Mistake):
-            refused.append(read)
+        found = read(path.parent / name, picture)
+        if isinstance(found, Mistake):
+            refused.append(found)
             continue
-        pixels_hwC, beside[name] = read[0], Beside(name, *read[1:])
+        pixels_hwC, beside[name] = found[0], Beside(name, *found[1:])
         values_RhF[row] = pixels_hwC.reshape(picture.height, -1)
     if refused:
         raise DataError(refused)
     owner_N = np.repeat(np.arange(len(named)), picture.height)
     kept = manifests.kept(layout, names)
-    found = {name: manifests.repeated(table, name, owner_N) for name in kept}
+    values = {name: manifests.repeated(table, name, owner_N) for name in kept}
     if layout.id == picture.path:
         # A picture with several texts is several sequences.
-        found[picture.path] = pa.array(_apart(named)).take(pa.array(owner_N))
+        values[picture.path] = pa.array(apart(named)).take(pa.array(owner_N))
     elif layout.id is not None and layout.id in names:
         manifests.refuse_shared(table, "picture", layout.id)
     values_NF = values_RhF.reshape(-1, len(picture.names))
-    found |= {
+    values |= {
         name: pa.array(np.ascontiguousarray(values_NF[:, f]))
         for f, name in enumerate(picture.names)
     }
     return replace(
         table,
-        columns=pa.table(found),
+        columns=pa.table(values),
         place=lambda row: table.place(row // picture.height),
         beside=tuple(beside.values()),
     )
@@ -96,8 +96,8 @@ def _shares(size: int, wanted: int) -> np.ndarray:
     return shares_nN
 
 
-def _read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake:
-    """The pixels of one file, its digest and its bytes; or what is wrong with it."""
+def read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake:
+    """pixels_hwC of one file, its digest and its bytes; or what is wrong with it."""
     mistake = refusal(path)
     if mistake is not None:
         return mistake
@@ -112,7 +112,7 @@ def _read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake
     return fitted(pixels_HWC, picture), digest, len(content)
 
 
-def _apart(named: Sequence[str]) -> list[str]:
+def apart(named: Sequence[str]) -> list[str]:
     """Names that differ: of equal ones the second and later are counted."""
     times: dict[str, int] = {}
     found = []

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuner import registry
-from tuner.data import columns, deriving, manifests, pictures, recordings
+from tuner.data import clips, columns, deriving, manifests, pictures, recordings
 from tuner.data.audio import Audio
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
@@ -31,14 +31,16 @@ def read_all(
             table = format_of(path, layout.format).read(path, layout)
             if layout.picture is not None:
                 table = pictures.pixels(table, path, layout)
-            if layout.audio is not None:
+            elif layout.frames is not None:
+                table = clips.stepped(table, path, layout)
+            elif layout.audio is not None:
                 table = recordings.framed(table, path, layout)
             tables.append(table)
         except DataError as wrong:
             refused += wrong.mistakes
             tables.append(None)
     # Of files that rows name, many may have the same fault.
-    named = layout.audio or layout.picture
+    named = layout.audio or layout.pixels
     mistakes += refused if named is None else manifests.together(refused)
     return tables
 
@@ -94,7 +96,7 @@ def first_layout(
                 fix="Leave it out.",
             )
         )
-    named = audio or config.picture
+    named = audio or config.picture or config.frames
     return Layout(
         format=format,
         id=config.id or fixed.get("id") or (named.path if named else None),
@@ -112,6 +114,7 @@ def first_layout(
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
         picture=config.picture,
+        frames=config.frames,
         audio=audio,
         missing=config.missing,
         derived=_derived(config),

@@ -43,7 +43,7 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     names = table.columns.column_names
     if layout.id is not None and layout.id in names:
         manifests.refuse_shared(table, "audio", layout.id)
-    named = manifests.named(table, "audio", audio.path, "WAV")
+    named = manifests.named(table, "audio", audio.path, "WAV file")
     refused: list[Mistake] = []
     frames: list[np.ndarray] = []
     beside: list[Beside] = []

@@ -12,11 +12,25 @@ from tuner.errors import Mistake
 
 def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mistake]) -> None:
     """Refuses what lets a forecast see its future, covariates of sequences, numbers of texts."""
+    given = [key for key in ("picture", "frames", "audio") if getattr(config, key) is not None]
+    if len(given) > 1:
+        mistakes.append(
+            Mistake(
+                code="data/inputs",
+                rule="a model must read one of `data/picture`, `data/frames` and `data/audio`",
+                where=f"data/{given[1]}",
+                got=" and ".join(given),
+                fix="Leave the others out.",
+            )
+        )
     if config.picture is not None:
         read = ("pictures", "pixels")
-        mistakes += _check_named("picture", read, ("max_length",), config, task)
+        mistakes += _check_named("picture", read, ("time", "max_length"), config, task)
+    if config.frames is not None:
+        # A clip is read frame by frame: each may have a tag, and a time that orders it.
+        mistakes += _check_named("frames", ("clips", "frames"), (), config, task)
     if layout.audio is not None:
-        mistakes += _check_named("audio", ("recordings", "frames"), (), config, task)
+        mistakes += _check_named("audio", ("recordings", "frames"), ("time",), config, task)
     if task.kind == "history":
         _check_history(config, mistakes)
         return
@@ -100,18 +114,21 @@ def _check_named(
     """
     files, read = contents
     mistakes = []
+    by_frame = " or a tag of each frame" if key == "frames" else ""
+    tagged = task.target == "tags" and not by_frame
     aligned = key == "picture" and task.aligned
-    if task.kind == "series" or task.target in ("tags", "none") or aligned:
+    if task.kind == "series" or task.target == "none" or tagged or aligned:
         mistakes.append(
             Mistake(
                 code=f"data/{key}",
-                rule=f"{files} must be learned as wholes, by a class, numbers or a text of each",
+                rule=f"{files} must be learned as wholes, by a class, numbers or a text of each"
+                f"{by_frame}",
                 where=f"data/{key}",
                 got="a task that does something else with them",
                 fix="Take such as `task: classification`, `regression`, `ctc` or `captioning`.",
             )
         )
-    for other in ("text", "features", "time", "categories", "calendar", "rolling", *others):
+    for other in ("text", "features", "categories", "calendar", "rolling", *others):
         if getattr(config, other):
             mistakes.append(
                 Mistake(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tuner.models.attention import SelfAttention
 from tuner.models.encoder import Layer
+from tuner.models.frames import Frames
 from tuner.models.head import TiedHead
 from tuner.models.inputs import Tokens
 from tuner.models.network import Network
@@ -39,6 +40,8 @@ def lacking(module: nn.Module, signature: Signature) -> list[str]:
         found.append("states that go on from batch to batch")
     if module.pictures is not None:
         found.append("`data/picture`")
+    if isinstance(module.inputs, Frames):
+        found.append("`data/frames`")
     if module.subsampling is not None:
         found.append("`data/subsampling`")
     if module.following:

@@ -19,6 +19,7 @@ from tuner.models.convolution import Convolution
 from tuner.models.decoder import Decoder
 from tuner.models.dropout import drop
 from tuner.models.encoder import Encoder, join
+from tuner.models.frames import Frames
 from tuner.models.inputs import Tokens, Values
 from tuner.models.pictures import Pictures
 from tuner.models.shape import Dropouts
@@ -58,7 +59,7 @@ class EncoderDecoder(nn.Module):
 
     def __init__(
         self,
-        inputs: Values | Tokens,
+        inputs: Values | Tokens | Frames,
         convolution: Convolution | None,
         encoder: Encoder,
         attention: SelfAttention | None,

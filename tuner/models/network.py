@@ -11,6 +11,7 @@ from tuner.models.attention import SelfAttention
 from tuner.models.convolution import Convolution
 from tuner.models.dropout import drop
 from tuner.models.encoder import Encoder, join
+from tuner.models.frames import Frames
 from tuner.models.head import TiedHead
 from tuner.models.inputs import Tokens, Values
 from tuner.models.pictures import Pictures
@@ -32,7 +33,7 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        inputs: Values | Tokens,
+        inputs: Values | Tokens | Frames,
         subsampling: Subsampling | None,
         convolution: Convolution | None,
         encoder: Encoder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from math import prod
 
 from tuner.part import Config
 
@@ -54,6 +55,8 @@ class Shape:
     picture: tuple[int, int, int] | None = None
     """Height, width and channels of pictures: their rows are the steps, of width times channels
     inputs; None where steps are what they are."""
+    frame: tuple[int, int, int] | None = None
+    """Height, width and channels of frames, of which each step holds one, or some side by side."""
     decodes: bool = False
     """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder gives, or scores and
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
@@ -83,6 +86,8 @@ class Shape:
             raise ValueError(f"transitions need outputs per step that carry nothing; got {self}")
         if self.picture and (self.per_step or self.inputs != self.picture[1] * self.picture[2]):
             raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
+        if self.frame and (self.picture or self.inputs % prod(self.frame)):
+            raise ValueError(f"a step of frames is read as whole frames; got {self}")
         if self.decodes and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
 

@@ -108,6 +108,8 @@ class Facts:
     """How those texts were cut into tokens; empty where sequences stand for none."""
     picture: tuple[int, int, int] | None = None
     """Height, width and channels where sequences are the rows of pictures."""
+    frame: tuple[int, int, int] | None = None
+    """Height, width and channels where steps are frames."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -129,6 +131,7 @@ class Facts:
             target_vocabulary=tuple(data["target_vocabulary"]),
             target_tokens=data["target_tokens"],
             picture=None if data["picture"] is None else tuple(data["picture"]),
+            frame=None if data.get("frame") is None else tuple(data["frame"]),
         )
 
 
@@ -179,6 +182,7 @@ class Task(ABC):
             vocabulary=self.vocabulary,
             characters=self.characters,
             picture=self.facts.picture,
+            frame=self.facts.frame,
             carries=self.window > 0,
         )
 

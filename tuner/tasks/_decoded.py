@@ -83,6 +83,7 @@ class DecodedTask(SequenceTask):
             vocabulary=self.vocabulary,
             characters=self.characters,
             picture=self.facts.picture,
+            frame=self.facts.frame,
             decodes=True,
         )
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from tuner import registry
 from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import About, Proof, TaskUsed
@@ -31,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=registry.names("tasks"))
+@pytest.fixture(scope="module", params=list(made.TASKS))
 def fit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fit:
     name, folder = request.param, tmp_path_factory.mktemp(request.param)
     values = {"training/epochs": 1} | SETTINGS.get(name, {})

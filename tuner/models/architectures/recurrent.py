@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -52,8 +53,8 @@ class RecurrentConfig(ArchitectureConfig):
     convolution_filters: int = Field(default=64, ge=1)
     """Features per step that it gives, or that the layers of `picture_layers` do."""
     picture_layers: int = Field(default=3, ge=1, le=6)
-    """Convolutions of 3 by 3 pixels, each of which halves height and width, where pictures are
-    read; the layers read what is left, row by row."""
+    """Convolutions of 3 by 3 pixels, each of which halves height and width, where pictures or
+    frames are read; the layers read what is left of a picture row by row, of a frame at once."""
     attention_layer: bool = False
     """Multi-head self-attention over the steps on top of the layers, added to what they give."""
     heads: int = Field(default=4, ge=1)
@@ -119,6 +120,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.decoder import Decoder
     from tuner.models.encoder import Encoder
     from tuner.models.encoder_decoder import EncoderDecoder
+    from tuner.models.frames import Frames
     from tuner.models.head import TiedHead
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
@@ -128,12 +130,14 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     _check(config, shape)
     config = solved(config, shape)
     shape = _with_transitions(config, shape)
-    inputs: Values | Tokens
+    inputs: Values | Tokens | Frames
     if shape.vocabulary:
         filters = config.character_filters
         characters = Characters(shape.characters, filters) if shape.characters else None
         dropout = dropouts.embedding_dropout
         inputs = Tokens(shape.vocabulary, config.embedding, characters, dropout)
+    elif shape.frame:
+        inputs = Frames(shape.frame, config.picture_layers, config.convolution_filters)
     else:
         inputs = Values()
     read = _read_size(config, shape)
@@ -244,9 +248,9 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
     width, directions = config.hidden_size, config.directions
     over_time = (directions, width, config.heads)
     total, read = _tokens(config, shape), _read_size(config, shape)
-    if shape.picture:
+    if pixels := shape.picture or shape.frame:
         layers, filters = config.picture_layers, config.convolution_filters
-        total += picture_size.num_parameters(shape.picture[2], layers, filters)
+        total += picture_size.num_parameters(pixels[2], layers, filters)
     if shape.stride > 1:
         filters = config.convolution_filters
         for _, size in strided(shape.stride, _kernel(config)):
@@ -292,6 +296,9 @@ def _read_size(config: RecurrentConfig, shape: Shape) -> int:
     """Features per step as they are read."""
     if shape.picture:
         return config.convolution_filters
+    if shape.frame:
+        patches = prod(picture_size.reduced(n, config.picture_layers) for n in shape.frame[:2])
+        return shape.inputs // prod(shape.frame) * patches * config.convolution_filters
     if not shape.vocabulary:
         return shape.inputs
     return config.embedding + (config.character_filters if shape.characters else 0)
