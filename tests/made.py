@@ -154,7 +154,7 @@ def pictures_csv(path: Path, *, num: int = 60, seed: int = 0) -> Path:
     return write_rows(path, rows)
 
 
-def clips_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 6) -> Path:
+def clips_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 9) -> Path:
     """A manifest of clips of 2 to `longest` frames, in which a square goes left or right from
     anywhere; the folders of their PNG files lie beside it."""
     rng = np.random.default_rng(seed)

@@ -12,6 +12,8 @@ from command import write_spec
 
 from tuner import cli
 from tuner.data.audio import Audio
+from tuner.data.frames import MOST, Frames
+from tuner.data.picture import Picture
 from tuner.spec_reader import load
 from tuner.tasks import ctc
 
@@ -48,6 +50,23 @@ def test_the_page_on_recordings_tells_of_every_setting(tmp_path: Path) -> None:
     assert spec.metric == "wer" and spec.data.audio is not None
     told = set(re.findall(r"`(\w+)(?:: [^`]*)?`", page))
     assert told >= set(Audio.model_fields) - {"path"} | set(ctc.METRICS)
+
+
+def test_the_page_on_clips_tells_of_every_setting(tmp_path: Path) -> None:
+    page = (DOCS / "video.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "s.yaml").write_text(block)
+    spec = load(tmp_path / "s.yaml")
+    assert spec.data.frames is not None and "model/picture_layers" in spec.space.parameters
+    assert set(re.findall(r"`(\w+)(?:: [^`]*)?`", page)) >= set(Frames.model_fields) - {"path"}
+    assert f"at most {MOST:,} numbers" in page
+
+
+def test_the_spec_of_a_folder_of_pictures_is_read(tmp_path: Path) -> None:
+    page = (DOCS / "texts.md").read_text(encoding="utf-8")
+    (block,) = [b for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "photos" in b]
+    (tmp_path / "s.yaml").write_text(block)
+    assert load(tmp_path / "s.yaml").data.picture == Picture(height=32, width=32)
 
 
 def test_the_spec_of_a_recommender_is_read(tmp_path: Path) -> None:

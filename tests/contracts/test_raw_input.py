@@ -142,6 +142,12 @@ def test_what_is_longer_than_ever_seen_is_answered_and_noted(
         longer = [first | {"id": "long", "step": str(step)} for step in range(3000)]
         if "digits" in first:
             longer = [first | {"digits": "1" * 3000}]
+        if "frames" in first:
+            longer = [first | {"frames": "long"}]
+            (tmp_path / "long").mkdir()
+            frame = next(Path(first["frames"]).iterdir()).read_bytes()
+            for step in range(3000):
+                (tmp_path / "long" / f"{step}.png").write_bytes(frame)
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(first))
             writer.writeheader()
@@ -169,7 +175,7 @@ def test_labels_and_words_never_seen_are_answered_without_a_score(
     text = raw.read_text()
     task = bundle.contents.about.task.name
     if task == "classification":
-        path.write_text(re.sub(",c$", ",unheard", text, flags=re.MULTILINE))
+        path.write_text(re.sub(",(?:c|right)$", ",unheard", text, flags=re.MULTILINE))
     elif task == "tagging":
         path.write_text(text.replace("\tO", "\tB-unheard", 1) + "\n\nžluťoučký\tO\n")
     else:

@@ -73,8 +73,9 @@ def grouped(
     mistakes = list(mistakes)
     for table in tables:
         names = table.columns.column_names
+        there = {*names}
         mistakes += [
-            reading.absent(table, name, names) for name in layout.columns if name not in names
+            reading.absent(table, name, names) for name in layout.columns if name not in there
         ]
     if mistakes:
         raise DataError(mistakes)

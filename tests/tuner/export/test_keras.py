@@ -138,6 +138,7 @@ def test_tensorflow_loads_it_without_this_package(tmp_path: Path) -> None:
     [
         ({"cell": "layer_norm_lstm"}, NUMBERS, ["the cell LayerNormLSTM"]),
         ({"crf": True}, WORDS, ["`model/crf`"]),
+        ({}, Shape(36, 4, frame=(3, 4, 3)), ["`data/frames`"]),
         (
             {"tied": True},
             replace(WORDS, carries=True, outputs=9),
