@@ -107,7 +107,7 @@ def _mistake(code: str, rule: str, where: str, got: str, fix: str) -> Mistake:
 def _standard_input(inputs: Sequence[str], format: str) -> Iterator[Path]:
     """A copy of standard input if it is asked for: readers look at a file more than once."""
     with TemporaryDirectory(prefix="predict-") as folder:
-        copy = Path(folder) / f"stdin{registry.get('formats', format).EXTENSIONS[0]}"
+        copy = Path(folder) / "".join(["stdin", *registry.get("formats", format).EXTENSIONS[:1]])
         if STANDARD in inputs:
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)

@@ -112,6 +112,8 @@ class _Reader:
             for given in named
             if isinstance(given, str | list)
             for path in files.paths(given)
+            # What is wrong in a folder, its reader tells.
+            if not (self.folder / path).is_dir()
         ]
         return [mistake for mistake in found if mistake is not None]
 

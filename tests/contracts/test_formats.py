@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,9 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tuner import registry
-from tuner.data import wav
+from tuner.data import png, wav
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
+from tuner.data.extensions import FOLDER, format_of
+from tuner.data.formats.picture_folder import read as read_folder
 from tuner.data.layout import Layout
 from tuner.data.prepare import prepare
 from tuner.data.reading import read_all
@@ -37,7 +40,7 @@ AUDIO = [
 ]
 every = pytest.mark.parametrize("name", registry.names("formats"))
 of_numbers = pytest.mark.parametrize(
-    "name", sorted(set(registry.names("formats")) - {*TEXTS, *AUDIO})
+    "name", sorted(set(registry.names("formats")) - {*TEXTS, *AUDIO, FOLDER})
 )
 of_texts = pytest.mark.parametrize("name", TEXTS)
 
@@ -126,6 +129,12 @@ def write_wav(path: Path) -> None:
     path.write_bytes(wav.encode(np.sin(np.arange(800) / 9), 8_000))
 
 
+def write_picture_folder(path: Path) -> None:
+    for label in LABELS[:2]:
+        (path / label).mkdir(parents=True)
+        (path / label / "1.png").write_bytes(png.encode(np.zeros((4, 5, 3), np.uint8)))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "conll": write_conll,
     "conllu": write_conllu,
@@ -136,6 +145,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "csv": write_csv,
     "jsonl": write_jsonl,
     "parquet": write_parquet,
+    "picture_folder": write_picture_folder,
     "trajectories": write_trajectories,
     "ts": write_ts,
     "wav": write_wav,
@@ -145,7 +155,7 @@ LAYOUT = Layout(id="id", label="label")
 
 @pytest.fixture
 def path(name: str, tmp_path: Path) -> Path:
-    file = tmp_path / f"rows{registry.get('formats', name).EXTENSIONS[0]}"
+    file = tmp_path / "".join(["rows", *registry.get("formats", name).EXTENSIONS[:1]])
     WRITERS[name](file)
     return file
 
@@ -153,7 +163,7 @@ def path(name: str, tmp_path: Path) -> Path:
 @every
 def test_extensions_belong_to_one_format(name: str) -> None:
     mine = registry.get("formats", name).EXTENSIONS
-    assert mine and all(e.startswith(".") and e == e.lower() for e in mine)
+    assert (mine or name == FOLDER) and all(e.startswith(".") and e == e.lower() for e in mine)
     for other in set(registry.names("formats")) - {name}:
         assert not set(mine) & set(registry.get("formats", other).EXTENSIONS)
 
@@ -185,6 +195,9 @@ def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
 
 @every
 def test_a_format_named_reads_a_file_of_any_extension(name: str, path: Path) -> None:
+    if name == FOLDER:
+        assert format_of(path.rename(path.with_suffix(".csv")), None).read is read_folder
+        return
     usual = registry.get("formats", name).read(path, LAYOUT).columns
     other = path.rename(path.with_suffix(".rows"))
     mistakes: list[Mistake] = []
@@ -204,7 +217,12 @@ def test_a_format_named_reads_a_file_of_any_extension(name: str, path: Path) -> 
     ("content", "code"), [(None, "data/missing"), (b"", "data/empty"), (b"\x00\xff\xfe", "")]
 )
 def test_bad_files_are_mistakes(name: str, path: Path, content: bytes | None, code: str) -> None:
-    path.unlink() if content is None else path.write_bytes(content)
+    if path.is_dir():
+        shutil.rmtree(path)
+    if content is not None:
+        path.write_bytes(content)
+    elif path.exists():
+        path.unlink()
     with pytest.raises(DataError) as refused:
         registry.get("formats", name).read(path, LAYOUT)
     assert refused.value.mistakes[0].code.startswith(code)

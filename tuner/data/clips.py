@@ -78,7 +78,7 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
         frame = f" frame {row - first_R[owner] + 1}" if are_folders else ""
         return f"{table.place(owner)}{frame}"
 
-    return replace(table, columns=pa.table(found), place=place, beside=tuple(beside))
+    return replace(table, columns=pa.table(found), place=place, beside=(*table.beside, *beside))
 
 
 def _pixels(

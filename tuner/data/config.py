@@ -151,7 +151,7 @@ class DataConfig(Config):
     """Where the rows are and how they are split; the same for every trial of a sweep."""
 
     train: Files
-    """Files to learn from, relative to the spec's folder."""
+    """Files to learn from, relative to the spec's folder; or a folder of pictures."""
     test: Split | None = None
     """Rows scored once, for the winner: files, a share of the training files, a span of time, or
     the last rows of each series or history, such as {last: 1}."""

@@ -12,15 +12,20 @@ from tuner.data.config import DataConfig
 from tuner.data.files import paths, shown
 from tuner.errors import DataError, Mistake
 
+FOLDER = "picture_folder"
+"""The format of a folder, whatever it is called."""
+
 
 def format_of(path: Path, name: str | None) -> ModuleType:
-    """The format of a file: the one named, or the one its extension stands for.
+    """The format of a file: the one named, or the one its extension stands for; or of a folder.
 
     Raises:
         DataError: its extension stands for none.
     """
     if name is not None:
         return registry.get("formats", name)
+    if path.is_dir():
+        return registry.get("formats", FOLDER)
     known = registry.names("formats")
     modules = {
         e: registry.get("formats", f) for f in known for e in registry.get("formats", f).EXTENSIONS
@@ -30,7 +35,8 @@ def format_of(path: Path, name: str | None) -> ModuleType:
     raise DataError(
         Mistake(
             code="data/extension",
-            rule=f"a data file must end in one of {', '.join(sorted(modules))}",
+            rule=f"a data file must end in one of {', '.join(sorted(modules))}, or be a "
+            "folder of pictures",
             where=shown(path),
             got=repr(path.suffix),
             fix="Rename it, or name its format as `data/format`.",

@@ -178,7 +178,11 @@ def _undecodable(path: Path, raw: bytes, encoding: str, offset: int) -> Mistake:
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file's bytes, in hexadecimal."""
+    """The digest of a file's bytes, or of what a folder's files are called, in hexadecimal."""
+    if path.is_dir():
+        inside = [each.relative_to(path).parts for each in path.rglob("*")]
+        seen = sorted(p for p in inside if not any(name.startswith(".") for name in p))
+        return hashlib.sha256("\n".join("/".join(p) for p in seen).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -192,13 +196,13 @@ def changed_files(card: DataCard, root: Path) -> list[Mistake]:
         except DataError as absent:
             mistakes += absent.mistakes
             continue
-        problem = refusal(path)
+        problem = None if path.is_dir() else refusal(path)
         if problem is None and sha256(path) != file.sha256:
             problem = Mistake(
                 code="data/changed",
                 rule="data must stay as it was when the sweep began",
                 where=file.path,
-                got="other bytes",
+                got="other files in it" if path.is_dir() else "other bytes",
                 fix="Restore the file, or start a new sweep.",
             )
         if problem:

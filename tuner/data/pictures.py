@@ -70,7 +70,7 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
         table,
         columns=pa.table(values),
         place=lambda row: table.place(row // picture.height),
-        beside=tuple(beside.values()),
+        beside=(*table.beside, *beside.values()),
     )
 
 

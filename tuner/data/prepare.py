@@ -291,7 +291,7 @@ def _files(source: _Source, table: RawTable) -> Iterator[DataFile]:
         path=source.spelled,
         split=split,
         sha256=files.sha256(source.path),
-        num_bytes=source.path.stat().st_size,
+        num_bytes=0 if source.path.is_dir() else source.path.stat().st_size,
     )
     folder = Path(source.spelled).parent
     for file in table.beside:

@@ -16,6 +16,7 @@ from tuner.data.derived import Derived
 from tuner.data.extensions import fixed_columns, format_of
 from tuner.data.files import join_some
 from tuner.data.layout import GIVEN, Layout
+from tuner.data.picture import Picture
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
@@ -81,6 +82,9 @@ def first_layout(
         )
     one = names[0] if names else fixed.get("label")
     audio = config.audio or (Audio(path=fixed["audio"]) if "audio" in fixed else None)
+    picture = config.picture
+    if picture is None and config.frames is None and "picture" in fixed:
+        picture = Picture(path=fixed["picture"])
     grouped = task.kind == "sequence"
     text = config.text or fixed.get("text")
     if is_next:
@@ -96,7 +100,7 @@ def first_layout(
                 fix="Leave it out.",
             )
         )
-    named = audio or config.picture or config.frames
+    named = audio or picture or config.frames
     return Layout(
         format=format,
         id=config.id or fixed.get("id") or (named.path if named else None),
@@ -113,7 +117,7 @@ def first_layout(
         lowercase=config.lowercase,
         features=tuple(config.features) if config.features else None,
         channels=tuple(names) if names and task.kind == "series" else None,
-        picture=config.picture,
+        picture=picture,
         frames=config.frames,
         audio=audio,
         missing=config.missing,
@@ -336,7 +340,8 @@ def _refuse_other_columns(
 ) -> None:
     needed = [*layout.columns, *layout.targets]
     needed += [name for name in (layout.label, layout.target_text, layout.group) if name]
-    absent = [n for n in needed if n not in table.columns.column_names]
+    names = {*table.columns.column_names}
+    absent = [n for n in needed if n not in names]
     if absent:
         mistakes.append(
             Mistake(

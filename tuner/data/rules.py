@@ -23,7 +23,7 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
                 fix="Leave the others out.",
             )
         )
-    if config.picture is not None:
+    if layout.picture is not None:
         read = ("pictures", "pixels")
         mistakes += _check_named("picture", read, ("time", "max_length"), config, task)
     if config.frames is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuner import registry
+from tuner.data.extensions import FOLDER
 from tuner.data.files import join_some, refuse_unreadable, shown
 from tuner.errors import CommandError, DataError, Mistake
 
@@ -60,6 +61,18 @@ def find(data: Path) -> Found:
     seen = _names(data)
     formats = {n: format_of(data / n) for n in seen if not _PROSE.match(n)}
     readable = [n for n, name in formats.items() if name]
+    if not readable and (pictures := _picture_folders(data)):
+        used = {path.name for path in pictures.values()}
+        aside = [] if pictures["train"] == data else [n for n in seen if n not in used]
+        return Found(
+            paths=pictures,
+            format=FOLDER,
+            named=False,
+            encoding="utf-8",
+            delimiter=",",
+            aside=tuple(aside),
+            notes=(),
+        )
     if not readable:
         raise DataError(_nothing(data, seen))
     by_role = {role: [n for n in readable if _role(n) == role] for role in _ROLES}
@@ -108,6 +121,19 @@ def _written(
         aside=tuple(aside),
         notes=tuple(told),
     )
+
+
+def _picture_folders(data: Path) -> dict[str, Path]:
+    """Split → folder, where one holds a folder of pictures for each class; else none."""
+    folders = [e for e in sorted(data.iterdir()) if e.is_dir() and not e.name.startswith(".")]
+    found = {role: f for f in folders if (role := _role(f.name)) and _is_of_classes(f)}
+    if "train" in found:
+        return found
+    return {"train": data} if _is_of_classes(data) else {}
+
+
+def _is_of_classes(folder: Path) -> bool:
+    return any(p.suffix.lower() == ".png" for p in folder.glob("*/*"))
 
 
 def _names(folder: Path) -> list[str]:

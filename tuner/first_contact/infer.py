@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tuner.data import extensions
 from tuner.data.files import join_some
+from tuner.data.picture import Picture
 from tuner.errors import CommandError, DataError, Mistake
 from tuner.first_contact import tables
 from tuner.first_contact.draft import Draft
@@ -48,6 +50,8 @@ def infer(look: Look, wanted: Sequence[str]) -> Draft:
         case "histories":
             why = "a user and the items of a history in each line"
             draft = Draft("recommendation", why, id=look.fixed["id"])
+        case extensions.FOLDER:
+            draft = _pictures(look)
         case _:
             found = tables.infer(look, wanted)
             draft = found if isinstance(found, Draft) else _language(look, found)
@@ -106,6 +110,14 @@ def _labelled(look: Look, wanted: Sequence[str]) -> Draft:
         number = look.columns["fine_label"].num_distinct
         draft.say("target", target, f"coarse; `fine_label` holds {number} finer ones")
     tables.say_tokens(look, draft)
+    return draft
+
+
+def _pictures(look: Look) -> Draft:
+    id, target = look.fixed["picture"], look.fixed["label"]
+    draft = Draft("classification", "a folder of pictures for each class", id=id, targets=[target])
+    size = Picture().model_dump(include={"height", "width"})
+    draft.say("picture", size, "pixels that each is brought to")
     return draft
 
 

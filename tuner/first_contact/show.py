@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 
 from tuner.data import columns
+from tuner.data.extensions import FOLDER
 from tuner.data.files import join_some
 from tuner.first_contact import clocks, suspects
 from tuner.first_contact.draft import Draft
@@ -62,6 +63,9 @@ def _files(look: Look, draft: Draft) -> list[str]:
 
 
 def _lengths(look: Look, draft: Draft) -> list[str]:
+    if look.found.format == FOLDER:
+        # Until they are read in one size, pictures have no steps.
+        return []
     if draft.text is not None and draft.id is None:
         texts = columns.to_strings(look.train, draft.text, lowercase=False)
         length_S, unit = np.array([len(text.split()) for text in texts]), "words"
@@ -120,6 +124,8 @@ def _shared(look: Look, draft: Draft) -> list[str]:
         return []
     names = [draft.text] if draft.text else [c.name for c in look.columns.values()]
     read = [n for n in names if n not in (draft.id, *draft.time, *draft.targets)]
+    if not read:
+        return []
     contents = {split: _contents(look, split, draft.id, read) for split in look.tables}
     learned = set(contents["train"])
     told = []
