@@ -12,17 +12,19 @@ from tuner.data.layout import GIVEN, Layout
 from tuner.data.texts import END
 from tuner.errors import CommandError, Mistake
 from tuner.export.bundle import Bundle
+from tuner.likeliest import Beam, likeliest
 from tuner.predictor import layout_of, task_of
 from tuner.sampling import Sampling, drawn, joined
 
 
-def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) -> str:
+def generate(model: Path, prompt: str, num: int, how: Sampling | Beam, seed: int = 0) -> str:
     """The prompt and how the model goes on.
 
     Args:
         model: folder of a bundle of a language model.
         prompt: what it goes on from; empty: a new text.
-        num: tokens to draw.
+        num: tokens that follow.
+        how: they are drawn, or looked for.
         seed: of the draws.
 
     Raises:
@@ -47,10 +49,13 @@ def generate(model: Path, prompt: str, num: int, sampling: Sampling, seed: int) 
     given = [END, *_split(prompt.lower() if layout.lowercase else prompt, layout)]
 
     def carry(x_BTK: np.ndarray, states: Any) -> tuple[np.ndarray, Any]:
-        return bundle.carry(x_BTK, np.array([x_BTK.shape[1]]), states)
+        return bundle.carry(x_BTK, np.full(len(x_BTK), x_BTK.shape[1]), states)
 
-    chance = np.random.default_rng(seed)
-    found = list(drawn(carry, bundle.start(1), words, given, num, sampling, chance))
+    model_of = carry, bundle.start(1), words, given, num
+    if isinstance(how, Beam):
+        found = likeliest(*model_of, how)
+    else:
+        found = list(drawn(*model_of, how, np.random.default_rng(seed)))
     tokenizer = _tokenizer(layout)
     before = joined(given[1:], tokenizer)
     return prompt + joined([*given[1:], *found], tokenizer).removeprefix(before)

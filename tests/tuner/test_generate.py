@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import made
@@ -12,6 +13,7 @@ import torch
 from command import tuner
 
 from tuner.config import TrialConfig, make_task
+from tuner.data.ids import FIRST, UNKNOWN
 from tuner.data.store import Store
 from tuner.errors import CommandError
 from tuner.export.bundle import Bundle
@@ -19,11 +21,12 @@ from tuner.export.contents import About, Signature, TaskUsed
 from tuner.export.model import signature_of
 from tuner.export.write import write
 from tuner.generate import generate
+from tuner.likeliest import Beam
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
 from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import Dropouts, Shape
-from tuner.sampling import Sampling
+from tuner.sampling import Sampling, joined
 from tuner.training.fit import Fit
 from tuner.training.ranks import Ranks
 
@@ -55,6 +58,10 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Fit:
 
 @pytest.fixture(scope="module")
 def model(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(fit, tmp_path_factory.mktemp("model") / "bundle")
+
+
+def exported(fit: Fit, folder: Path) -> Path:
     about = About(
         name="made",
         trial=0,
@@ -71,7 +78,6 @@ def model(fit: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
         ),
     )
-    folder = tmp_path_factory.mktemp("model") / "bundle"
     write(folder, fit.module, about)
     return folder
 
@@ -98,6 +104,81 @@ def test_draws_follow_their_seed(model: Path) -> None:
     texts = [generate(model, "the", 30, hot, seed) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert len(texts[0]) == 33
+
+
+def test_a_beam_of_one_is_greedy(model: Path) -> None:
+    for prompt in ("", "The c", "t", "s\nq"):
+        greedy = generate(model, prompt, 15, GREEDY)
+        assert generate(model, prompt, 15, Beam(width=1)) == greedy
+
+
+def _tiny(folder: Path, tokens: str) -> tuple[Path, Fit]:
+    """A network of a few tokens, whose outputs differ much, and its bundle."""
+    folder.mkdir()
+    notes = ("C", "E", "G", "C", "G")
+    if tokens == "given":
+        rows = ["song,note", *(f"s{s},{note}" for s in range(40) for note in notes)]
+        (folder / "rows.csv").write_text("\n".join(rows))
+        data = {"train": "rows.csv", "id": "song", "text": "note", "tokens": tokens}
+    else:
+        line = ("" if tokens == "character" else " ").join(notes)
+        (folder / "rows.txt").write_text(f"{line}\n" * 60)
+        data = {"train": "rows.txt", "tokens": tokens}
+    store = Store.open(made.prepared(folder, TASK, data))
+    config = TrialConfig.from_values(VALUES | {"model/initial_state": "learned"}, TASK)
+    task = make_task(TASK, config, store.card, None)
+    fit = Fit(config, task, store, Ranks(), data=folder / "data")
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in fit.module.parameters():
+            parameter.copy_(0.7 * torch.randn_like(parameter))
+    fit.module.eval()
+    return exported(fit, folder / "bundle"), fit
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompt"), [("character", "CE"), ("word", "C E"), ("given", "C E")]
+)
+def test_a_beam_wide_enough_finds_what_trying_every_text_finds(
+    tmp_path: Path, tokens: str, prompt: str
+) -> None:
+    num = 4
+    model, fit = _tiny(tmp_path / tokens, tokens)
+    words = list(fit.task.words())
+    assert 3 <= len(words) <= 6
+    # Notes are a stream without ends of lines.
+    end = words.index("\n") + FIRST if "\n" in words else UNKNOWN
+    start = [end, *(words.index(note) + FIRST for note in ("C", "E"))]
+    texts = list(product(range(FIRST, FIRST + len(words)), repeat=num))
+    x_BTK = torch.tensor([[*start, *text] for text in texts]).unsqueeze(-1)
+    with torch.no_grad():
+        outputs_BTV, _ = fit.module(x_BTK, torch.full((len(texts),), x_BTK.shape[1]))
+    logp_BTV = outputs_BTV[:, len(start) - 1 : -1, FIRST:].log_softmax(dim=-1)
+    score_B = logp_BTV.gather(2, x_BTK[:, len(start) :] - FIRST).sum(dim=(1, 2))
+    best = texts[int(score_B.argmax())]
+
+    def spelled(text: tuple[int, ...]) -> str:
+        said = ["C", "E", *(words[token - FIRST] for token in text)]
+        return joined(said, "whitespace" if tokens == "given" else tokens)
+
+    said = generate(model, prompt, num, Beam(width=len(words) ** num))
+    assert said == spelled(best)
+    greedy = generate(model, prompt, num, GREEDY)
+    scores = {spelled(text): float(score) for text, score in zip(texts, score_B, strict=True)}
+    # Of notes the likeliest text is here the greedy one, too.
+    assert scores[greedy] < scores[said] or tokens == "given"
+
+
+def test_a_text_is_drawn_or_looked_for(model: Path, tmp_path: Path) -> None:
+    told = ["generate", str(model), "--prompt", "the c", "--tokens", "6", "--beam", "3"]
+    done = tuner(*told, cwd=tmp_path)
+    assert done.stdout == "the cat sat\n", done.stderr
+    done = tuner(*told, "--top-k", "5", "--temperature", "0.5", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "--beam 3 with --temperature 0.5 and --top-k 5" in done.stderr
+    assert "[generate/beam]" in done.stderr
+    done = tuner(*told[:-1], "0", cwd=tmp_path)
+    assert done.returncode == 2 and "a width, 1 to 4096" in done.stderr
 
 
 def test_the_command_prints_the_text(model: Path, tmp_path: Path) -> None:

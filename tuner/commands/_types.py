@@ -27,6 +27,10 @@ def port(text: str) -> int:
     return _integer(text, 1, 65535, "a port, 1 to 65535")
 
 
+def width(text: str) -> int:
+    return _integer(text, 1, 4096, "a width, 1 to 4096")
+
+
 def names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):

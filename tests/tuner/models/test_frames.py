@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import made
 import pytest
 import torch
 
@@ -11,6 +15,7 @@ from tuner.models.frames import Frames
 from tuner.models.initialization import InitializationConfig
 from tuner.models.shape import Dropouts, Shape
 from tuner.models.steps import Steps
+from tuner.training.rank import Rank
 
 FRAME = (10, 7, 3)
 INPUTS = 210
@@ -73,3 +78,25 @@ def test_a_step_holds_whole_frames() -> None:
         Shape(INPUTS + 1, 5, frame=FRAME)
     with pytest.raises(ValueError, match="whole frames"):
         Shape(21, 5, frame=FRAME, picture=FRAME)
+
+
+def reached(folder: Path, **data: Any) -> float:
+    """The share of test clips whose direction is told."""
+    folder.mkdir()
+    made.clips_csv(folder / "rows.csv", num=240)
+    section = {"train": "rows.csv", "target": "label", "test": 0.25, "duplicates": "warn"}
+    section |= {"frames": {"height": 6, "width": 12, "colour": False}, **data}
+    values = {"model/cell": "gru", "model/hidden_size": 24, "training/epochs": 25}
+    values |= {"model/picture_layers": 1, "model/convolution_filters": 8, "optimizer/lr": 0.01}
+    rank = Rank("cpu", 1)
+    prepared = made.prepared(folder, made.CLASSIFICATION, section)
+    rank.start(made.job_of("video", prepared, folder / "trial", values | {"data/scaling": "none"}))
+    while not rank.epoch().ended:
+        pass
+    rank.stop()
+    return float(rank.evaluate("test")["accuracy"])
+
+
+def test_what_moves_is_learned_where_no_single_frame_tells_it(tmp_path: Path) -> None:
+    assert reached(tmp_path / "clips") > 0.95
+    assert reached(tmp_path / "frames", max_length=1, truncate="end") < 0.7
