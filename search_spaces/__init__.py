@@ -3,7 +3,7 @@
 from search_spaces.conditions import When
 from search_spaces.domains import Choice, Domain, Fixed, Float, Int, Scalar
 from search_spaces.problems import SpaceError, SpaceErrors
-from search_spaces.schema import Parameter, Space, Values
+from search_spaces.schema import Inputs, Parameter, Space, Values
 from search_spaces.shipped import load, names
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Domain",
     "Fixed",
     "Float",
+    "Inputs",
     "Int",
     "Parameter",
     "Scalar",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from search_spaces.conditions import When, read_conditions
 from search_spaces.domains import Choice, Domain, Fixed, Float, Int, is_number, is_scalar
 from search_spaces.problems import Place, SpaceError, SpaceErrors
-from search_spaces.schema import Parameter, Space
+from search_spaces.schema import Inputs, Parameter, Space
 
 HEAD = ("about", "source", "task")
 KEYS = {
@@ -135,13 +135,14 @@ def _read(
     of = old.of if old else None
     if isinstance(raw, dict) and "of" in raw:
         of = raw["of"]
-        if of not in ("texts", "numbers"):
+        if of not in get_args(Inputs):
             mistakes.append(
                 SpaceError(
                     code="space/of",
-                    rule="`of` must be texts or numbers, the inputs that a parameter is for",
+                    rule=f"`of` must be one of {', '.join(get_args(Inputs))}, the inputs that a "
+                    "parameter is for",
                     got=repr(of),
-                    fix="Leave it out for a parameter of both.",
+                    fix="Leave it out for a parameter of all.",
                     path=("of",),
                 )
             )

@@ -13,6 +13,9 @@ from search_spaces.conditions import When
 from search_spaces.domains import Domain, Float, Int, Scalar
 from search_spaces.problems import SpaceError, SpaceErrors
 
+Inputs = Literal["texts", "numbers", "fused"]
+"""What sequences are made of, and that a second input stands beside each."""
+
 Values = dict[str, Scalar]
 """One configuration: a value for every parameter that is active in it, by path."""
 
@@ -26,7 +29,7 @@ class Parameter:
     domain: Domain
     when: tuple[When, ...] = ()
     """All must hold, and every controller must be active itself."""
-    of: Literal["texts", "numbers"] | None = None
+    of: Inputs | None = None
     """The inputs that it is for, where others make it do nothing."""
 
     def to_data(self) -> Any:
@@ -88,11 +91,13 @@ class Space:
 
         return reader.override(self, domains)
 
-    def suited(self, inputs: Literal["texts", "numbers"]) -> Space:
+    def suited(self, *inputs: Inputs) -> Space:
         """The space without what is for other inputs, and what exists only beside that."""
         kept: dict[str, Parameter] = {}
         for path, parameter in self.parameters.items():
-            if parameter.of in (None, inputs) and all(w.controller in kept for w in parameter.when):
+            if parameter.of in (None, *inputs) and all(
+                when.controller in kept for when in parameter.when
+            ):
                 kept[path] = parameter
         return replace(self, parameters=kept)
 

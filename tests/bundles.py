@@ -44,17 +44,18 @@ def exported(name: str, folder: Path, fit: Fit, formats: Sequence[str] = ()) -> 
         "longest": store.card.lengths.maximum,
     }
     x = torch.from_numpy(batch.inputs)
+    task_name, *_ = made.TASKS[name].values()
     options = {k: v for k, v in made.TASKS[name].items() if k != "name"}
     about = About(
         name=name,
         trial=0,
-        task=TaskUsed(name=made.TASKS[name]["name"], options=options),
+        task=TaskUsed(name=task_name, options=options),
         parameters={},
         signature=signature_of(fit.module, x, task.shape),
         preprocessing=json.loads(json.dumps(preprocessing)),
         scores=(),
     )
-    real = [(x, torch.from_numpy(batch.lengths))]
+    real = [tuple(map(torch.from_numpy, batch.given))]
     return write(folder / "model", fit.module, about, real, formats=formats)
 
 

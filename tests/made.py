@@ -173,6 +173,28 @@ def clips_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 9) -> 
     return write_rows(path, rows)
 
 
+def fused_csv(path: Path, *, num: int = 61, seed: int = 0, longest: int = 9) -> Path:
+    """Noisy sequences of 1 to `longest` steps that drift up or down, beside each a number and a
+    picture, dark or bright; the class is of all three together. The PNG files lie beside the
+    manifest.
+    """
+    rng = np.random.default_rng(seed)
+    (path.parent / "png").mkdir(exist_ok=True)
+    for bright in range(2):
+        pixels_HWC = rng.integers(0, 60, (6, 8, 3)).astype(np.uint8) + np.uint8(190 * bright)
+        (path.parent / "png" / f"{bright}.png").write_bytes(png.encode(pixels_HWC))
+    rows = []
+    for i in range(num):
+        up, old, bright = rng.integers(0, 2, 3)
+        kind = "abc"[int(up) if old == bright else 2]
+        age = round(float(rng.normal(30 + 40 * old, 5)), 2)
+        beside = {"age": age, "photo": str(path.parent / "png" / f"{bright}.png"), "label": kind}
+        for step in range(int(rng.integers(1, longest + 1))):
+            x, y = rng.normal(2 * up - 1, 0.3), rng.normal(0, 1)
+            rows.append({"id": f"s{i:03d}", "step": step, "x": x, "y": y, **beside})
+    return write_rows(path, rows)
+
+
 RATE = 2_000
 """Samples per second of made recordings."""
 
@@ -242,8 +264,9 @@ def episodes_csv(path: Path, *, num: int = 40, seed: int = 0, longest: int = 12)
 TASKS: dict[str, dict[str, Any]] = {
     name: {"name": name, **({"horizon": 5} if name == "forecasting" else {})}
     for name in registry.names("tasks")
-} | {"video": CLASSIFICATION}
-"""Every task, with what it cannot do without, and one that reads frames."""
+} | {"video": CLASSIFICATION, "fused": CLASSIFICATION}
+"""Every task, with what it cannot do without, one that reads frames, and one with a number and a
+picture beside each sequence."""
 
 
 def of_task(name: str, folder: Path, **sizes: int) -> Path:
@@ -263,6 +286,11 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
         episodes_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}
         data |= {"target": "label", "features": ["x", "y"]}
+    elif name == "fused":
+        fused_csv(folder / "rows.csv", **sizes)
+        data = {"train": "rows.csv", "id": "id", "time": "step", "target": "label", "test": 0.2}
+        data |= {"features": ["x", "y"], "static": ["age"]}
+        data |= {"picture": {"path": "photo", "height": 4, "width": 6}}
     elif about.target == "number":
         numbers_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "id": "id", "time": "step", "test": 0.2}

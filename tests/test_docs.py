@@ -77,6 +77,15 @@ def test_the_spec_of_a_recommender_is_read(tmp_path: Path) -> None:
     assert (spec.metric, spec.maximize, spec.task["top"]) == ("hr_10", True, 10)
 
 
+def test_the_spec_with_a_second_input_is_read(tmp_path: Path) -> None:
+    page = (DOCS / "fusion.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "s.yaml").write_text(block)
+    spec = load(tmp_path / "s.yaml")
+    assert spec.data.has_side and not spec.warnings
+    assert spec.space.parameters["model/fusion"].domain.size == 3
+
+
 def test_the_spec_of_a_policy_is_read(tmp_path: Path) -> None:
     pytest.importorskip("gymnasium")
     page = (DOCS / "control.md").read_text(encoding="utf-8")

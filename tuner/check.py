@@ -74,9 +74,13 @@ def check(path: Path, *, settings: Sequence[str] = (), cluster: Path | None = No
 
 def _inputs(card: DataCard) -> str:
     """What a model may read."""
+    found = f"{len(card.features)} features"
     if card.vocabulary:
-        return f"{len(card.vocabulary)} known tokens"
-    return f"{len(card.features)} features"
+        found = f"{len(card.vocabulary)} known tokens"
+    layout = card.layout
+    side = [f"{len(layout.static)} numbers"] * bool(layout.static)
+    side += ["a picture"] * (layout.side_picture is not None)
+    return f"{found}, {' and '.join(side)} beside each sequence" if side else found
 
 
 def _searched(spec: SweepSpec) -> int:

@@ -184,6 +184,8 @@ def make_task(
         target_tokens=card.layout.target_tokens if card.layout.target_text else "",
         picture=card.layout.picture.shape if card.layout.picture else None,
         frame=card.layout.frames.shape if card.layout.frames else None,
+        static=card.layout.static,
+        side_picture=card.layout.side_picture.shape if card.layout.side_picture else None,
     )
     losses = [config.loss] if hasattr(module, "LossConfig") else []
     made: Task = module.create(module.Config(**task), config.data, facts, *losses)

@@ -87,6 +87,9 @@ class Predictor:
             table = pictures.pixels(table, Path("table"), self.layout)
         elif self.layout.frames is not None:
             table = clips.stepped(table, Path("table"), self.layout)
+        beside = self.layout.side_picture
+        if beside is not None and beside.path in table.columns.column_names:
+            table = pictures.beside(table, Path("table"), beside)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 
@@ -113,7 +116,7 @@ class Predictor:
             if task.search is not None:
                 outputs = decoded(self._bundle, batch, task.search)
             else:
-                outputs = self._bundle.run(batch.inputs, batch.lengths)
+                outputs = self._bundle.run(*batch.given)
             if scored:
                 sums.append(_sums(task, outputs, batch))
             for name, values in task.decode(steps, piece, outputs, batch).items():
@@ -177,7 +180,8 @@ def task_of(bundle: Bundle) -> Task:
     gives = (wants.outputs, wants.per_step, wants.stride, wants.vocabulary, wants.characters)
     reads = shape.vocabulary or shape.inputs == wants.inputs
     decodes, rows = wants.decoder is not None, shape.picture[0] if shape.picture else 0
-    if not reads or (*asks, shape.decodes, rows) != (*gives, decodes, wants.fixed):
+    more = (shape.decodes, rows, shape.side.size if shape.side else 0)
+    if not reads or (*asks, *more) != (*gives, decodes, wants.fixed, wants.side):
         rule = "the task must read and give what the graph does"
         raise BundleError(altered(bundle.folder / CONTENTS, rule, f"{shape} beside {wants}"))
     return task

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 import search_spaces
-from search_spaces import Space, SpaceError, SpaceErrors
+from search_spaces import Inputs, Space, SpaceError, SpaceErrors
 from tuner import document, registry
 from tuner.config import Refusal, TrialConfig, ValuesRefused, refusals_of
 from tuner.data import files
@@ -212,16 +212,18 @@ class _Reader:
     def _suited(self, space: Space, override: Any, data: DataConfig, task: dict[str, Any]) -> Space:
         """The space without parameters of which these inputs would make nothing."""
         module = registry.get("tasks", task["name"])
-        reads: Literal["texts", "numbers"] = "numbers"
-        if reads_texts(data, module.data(module.Config(**task))):
-            reads = "texts"
-        suited = space.suited(reads)
+        about = module.data(module.Config(**task))
+        reads: list[Inputs] = ["texts" if reads_texts(data, about) else "numbers"]
+        if about.sided and data.has_side:
+            reads.append("fused")
+        suited = space.suited(*reads)
         for path in override if isinstance(override, dict) else ():
             if path in space.parameters and path not in suited.parameters:
                 self.warnings.append(
                     self._mistake(
                         "no-effect",
-                        f"`{path}` is of no effect where {reads} are read",
+                        f"`{path}` is of no effect where {reads[0]} are read"
+                        + ("" if "fused" in reads else " and nothing stands beside them"),
                         "it in `override`",
                         "It is left out of the space.",
                         ("override", path),

@@ -18,6 +18,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"data/window": 24, "model/tied": True, "model/initial_state": "learned"},
     "forecasting": {"data/normalization": "last"},
+    "fused": {"model/fusion": "gated", "model/initial_state": "conditioned"},
     "seq2seq": {"model/directions": 2, "model/cell": "gru"},
     "recommendation": {"model/tied": True, "data/history": 6},
 }

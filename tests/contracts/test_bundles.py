@@ -20,7 +20,7 @@ from tuner.training.fit import Fit
 def answers(fit: Fit, batch: Batch) -> Outputs:
     given = [batch.inputs, batch.lengths, *([batch.targets] if fit.task.reads_targets else [])]
     with torch.no_grad():
-        outputs = fit.module(*map(torch.from_numpy, given))
+        outputs = fit.module(*map(torch.from_numpy, given), **batch.to_torch("cpu").named)
     if isinstance(outputs, tuple):
         return outputs[0] if fit.task.window else tuple(part.detach() for part in outputs)
     return outputs

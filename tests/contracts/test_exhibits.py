@@ -21,6 +21,7 @@ SHOWN = {
     "ctc": {"words", "errors"},
     "control": {"actions-1", "actions-2"},
     "forecasting": {"forecast-1", "forecast-2", "error-ahead"},
+    "fused": {"confusion"},
     "language_modelling": {"samples"},
     "recommendation": {"rankings", "ranks"},
     "regression": {"predicted-1", "predicted-2"},

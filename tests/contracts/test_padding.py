@@ -19,6 +19,7 @@ from tuner.training.fit import build_module
 SETTINGS = {
     "ctc": {"data/subsampling": 6},
     "control": {"model/directions": 1},
+    "fused": {"model/fusion": "early", "model/initial_state": "conditioned"},
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
     "seq2seq": {"data/characters": 2},
@@ -60,7 +61,7 @@ def run(task: Task, module: nn.Module, batch: Batch) -> Outputs:
     """A stream starts afresh."""
     with torch.no_grad():
         given = [batch.targets] if task.reads_targets else []
-        outputs = module(batch.inputs, batch.lengths, *given)
+        outputs = module(batch.inputs, batch.lengths, *given, **batch.named)
     if isinstance(outputs, tuple):
         return outputs[0] if task.window else tuple(part.detach() for part in outputs)
     return outputs

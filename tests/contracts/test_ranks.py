@@ -18,6 +18,10 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "classification": [{"data/class_weights": "balanced", "loss/label_smoothing": 0.1}],
     "ctc": [{"data/subsampling": 2}],
     "control": [{"loss/label_smoothing": 0.1}],
+    "fused": [
+        {"model/fusion": "early", "augmentation/mixup": 0.2},
+        {"model/fusion": "gated", "model/initial_state": "conditioned"},
+    ],
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
     "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],
@@ -28,7 +32,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
 }
 """What each task's trials have besides, one of them each."""
 
-CASES = [(name, n) for name in made.TASKS for n in range(len(SETTINGS.get(name, "1")))]
+CASES = [(name, n) for name in list(made.TASKS) for n in range(len(SETTINGS.get(name, "1")))]
 
 
 def values_of(name: str, number: int, data: Path) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[list[dic
     """Of each size of gang what each rank saw of each case."""
     folder = tmp_path_factory.mktemp("ranks")
     data = {}
-    for name in made.TASKS:
+    for name in list(made.TASKS):
         (folder / name).mkdir()
         data[name] = made.of_task(name, folder / name)
     found = {}
@@ -76,7 +80,8 @@ def test_scores_and_curve_are_those_of_one_rank(
         mine = ranks[place]
         assert mine["sums"] == results[size][0][place]["sums"], "ranks hold different weights"
         for split, scores in alone["untrained"].items():
-            assert scores.keys() == registry.get("tasks", made.TASKS[name]["name"]).METRICS.keys()
+            task = registry.get("tasks", made.TASKS[name]["name"])
+            assert scores.keys() == task.METRICS.keys()
             assert mine["untrained"][split] == pytest.approx(scores, rel=1e-6, abs=1e-6)
         for ours, theirs in zip(alone["reports"], mine["reports"], strict=True):
             for metric in ours.keys() - {"rows_per_second"}:

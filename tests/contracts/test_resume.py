@@ -15,13 +15,14 @@ from tuner.training.rank import Rank
 SETTINGS: dict[str, dict[str, Any]] = {
     "classification": {"data/sampling": "over", "augmentation/mixup": 0.2},
     "ctc": {"data/subsampling": 2, "augmentation/jitter": 0.1},
+    "fused": {"data/sampling": "synthetic", "augmentation/mixup": 0.2, "model/fusion": "gated"},
     "regression": {"augmentation/jitter": 0.1},
     "tagging": {"model/crf": True, "regularization/embedding_dropout": 0.1},
     "language_modelling": {"data/window": 24, "training/batch_size": 4},
     "seq2seq": {"regularization/scheduled_sampling": 0.8},
     "recommendation": {"loss/name": "top1_max", "augmentation/token_dropout": 0.2},
 }
-CASES = [(name, 1.0) for name in made.TASKS] + [("language_modelling", 0.5)]
+CASES = [(name, 1.0) for name in list(made.TASKS)] + [("language_modelling", 0.5)]
 
 
 def trained(job: Any, epochs: int) -> tuple[int, dict[str, Tensor]]:

@@ -32,6 +32,8 @@ class TaskData:
     aligned: bool = False
     """Whether the tokens of a text come in the order of the steps, each at one or some of its own,
     with one more between equal ones."""
+    sided: bool = False
+    """Whether a second input may stand beside each sequence: constant numbers, or a picture."""
     horizon: int = 0
     """Steps to forecast; 0 for sequences."""
     season: int | None = None
@@ -70,6 +72,8 @@ class Statistics:
     sequences stand for no text."""
     target_lengths: tuple[int, ...] = ()
     """How many training targets have 0, 1, 2, … tokens."""
+    side: Statistics | None = None
+    """Of the numbers that stand beside the training sequences, each counted once; None without."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -78,7 +82,9 @@ class Statistics:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Statistics:
         """The reverse of `to_json`."""
-        return cls(**{name: tuple(values) for name, values in data.items()})
+        side = data.get("side")
+        facts = {name: tuple(values) for name, values in data.items() if name != "side"}
+        return cls(**facts, side=None if side is None else cls.from_json(side))
 
 
 @dataclass(frozen=True, kw_only=True)

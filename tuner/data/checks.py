@@ -71,6 +71,7 @@ def check_sequences(
     assigned: Assigned,
     task: TaskData,
     config: DataConfig,
+    side_SX: np.ndarray | None,
     mistakes: list[Mistake],
     warnings: list[str],
 ) -> None:
@@ -101,7 +102,7 @@ def check_sequences(
         )
     _refuse_shared_ids(sequences, split_S, mistakes)
     if task.target != "none":
-        shared = _shared_rows(sequences, assigned)
+        shared = _shared_rows(sequences, assigned, side_SX)
         if config.duplicates == "warn":
             warnings += [f"{m.where} shares sequences: {m.got} [{m.code}]" for m in shared]
         else:
@@ -200,8 +201,12 @@ def _refuse_shared_ids(sequences: Sequences, split_S: np.ndarray, mistakes: list
         )
 
 
-def _shared_rows(sequences: Sequences, assigned: Assigned) -> list[Mistake]:
-    """Whole sequences whose values are found again where they are to be predicted."""
+def _shared_rows(
+    sequences: Sequences, assigned: Assigned, side_SX: np.ndarray | None
+) -> list[Mistake]:
+    """Whole sequences whose values, and those beside them, are found again where they are to be
+    predicted.
+    """
     content_N = np.ascontiguousarray(sequences.content_N)
     heads = [head.tobytes() for head in content_N[sequences.offset_S]]
     times = Counter(heads)
@@ -212,6 +217,9 @@ def _shared_rows(sequences: Sequences, assigned: Assigned) -> list[Mistake]:
         else hashlib.blake2b(content_N[start : start + length].data, digest_size=16).digest()
         for head, start, length in zip(heads, sequences.offset_S, sequences.length_S, strict=True)
     ]
+    if side_SX is not None:
+        beside = (hashlib.blake2b(side_X.tobytes(), digest_size=16).digest() for side_X in side_SX)
+        digests = [digest + more for digest, more in zip(digests, beside, strict=True)]
     split_S, fold_S = assigned.split_S, assigned.fold_S
     found = []
     groups = [(f"the {SPLITS[s]} split", split_S == s, split_S == TRAIN) for s in (1, 2)]

@@ -180,7 +180,8 @@ class DataConfig(Config):
     target_max_length: Annotated[int, Field(ge=1)] | None = None
     """Most tokens of a target text; a longer one is an error."""
     picture: Picture | None = None
-    """Pictures, which rows name and whose pixels are read instead of features."""
+    """Pictures, which rows name and whose pixels are read instead of features; or beside each
+    sequence, where `text` or `features` name one."""
     frames: Frames | None = None
     """Clips, whose frames rows name and which are read instead of features, a step each."""
     text: str | None = None
@@ -214,7 +215,8 @@ class DataConfig(Config):
     known: list[str] | None = None
     """Features or categories that are known for the horizon, too (forecasting)."""
     static: list[str] | None = None
-    """Features or categories that are constant within each series (forecasting)."""
+    """Features or categories that are constant within each series (forecasting); or number columns
+    that are constant within each sequence and read beside it."""
     rolling: Rolling | None = None
     """Statistics of the last steps that become inputs."""
     clip: Clip | None = None
@@ -238,6 +240,12 @@ class DataConfig(Config):
     """What separates the columns of a CSV file."""
     encoding: str = "utf-8"
     """Encoding of text files."""
+
+    @property
+    def has_side(self) -> bool:
+        """Whether something stands beside each sequence, where a task reads sequences so."""
+        has_sequence = self.text is not None or self.features is not None
+        return bool(self.static) or (self.picture is not None and has_sequence)
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> DataConfig:

@@ -21,6 +21,7 @@ def fitted(
     num_words: int,
     num_target_words: int,
     answers: Answers,
+    side_SX: np.ndarray | None,
     assigned: Assigned,
     task: TaskData,
     config: DataConfig,
@@ -46,6 +47,12 @@ def fitted(
         each = _plain(each, layout.roles.plain)
         if config.clip is not None:
             each = _clipped(each, sequences.values_NF, train_N, config.clip, layout.roles.plain)
+        if side_SX is not None:
+            numbers_SX = side_SX[:, : len(layout.static)]
+            beside = statistics.fit(numbers_SX, train_S, np.zeros(0, int), 0)
+            if config.clip is not None:
+                beside = _clipped(beside, numbers_SX, train_S, config.clip, ())
+            each = replace(each, side=beside)
         if task.kind == "series":
             each = seasons.with_naive(each, sequences, train_N, steps)
         found[name] = each

@@ -57,6 +57,11 @@ class Layout:
     """How the pictures that rows name become rows of pixels; None where rows hold the values."""
     frames: Frames | None = None
     """How the frames of clips that rows name become steps; None where rows hold the values."""
+    side_picture: Picture | None = None
+    """How the picture is read that stands beside each sequence; None where none does."""
+    static: tuple[str, ...] = ()
+    """Number columns that are constant within each sequence and read beside it. Of series, see
+    `derived`."""
     audio: Audio | None = None
     """How the recordings that rows name become frames; None where rows hold the values."""
     missing: Missing = "error"
@@ -86,6 +91,7 @@ class Layout:
     def columns(self) -> list[str]:
         """The columns that a file must have, its labels left out."""
         named = [self.id, *self.time, self.text, *(self.features or ()), *self.derived.columns]
+        named += [*self.static, self.side_picture.path if self.side_picture else None]
         return [name for name in named if name]
 
     def to_json(self) -> dict[str, Any]:
@@ -94,21 +100,26 @@ class Layout:
             **asdict(self),
             "picture": self.picture and self.picture.model_dump(),
             "frames": self.frames and self.frames.model_dump(),
+            "side_picture": self.side_picture and self.side_picture.model_dump(),
             "audio": self.audio and self.audio.model_dump(),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Layout:
         """The reverse of `to_json`."""
-        keys = ("time", "features", "channels", "targets")
-        lists = {k: tuple(data[k]) for k in keys if data[k] is not None}
-        picture, audio, frames = (data.get(key) for key in ("picture", "audio", "frames"))
+        keys = ("time", "features", "channels", "targets", "static")
+        lists = {k: tuple(data[k]) for k in keys if data.get(k) is not None}
+        pictures = {
+            key: None if data.get(key) is None else Picture.model_validate(data[key])
+            for key in ("picture", "side_picture")
+        }
+        audio, frames = data.get("audio"), data.get("frames")
         return cls(
             **{
                 **data,
                 **lists,
                 "derived": Derived.from_json(data["derived"]),
-                "picture": None if picture is None else Picture.model_validate(picture),
+                **pictures,
                 "frames": None if frames is None else Frames.model_validate(frames),
                 "audio": None if audio is None else Audio.model_validate(audio),
             }

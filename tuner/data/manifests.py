@@ -59,6 +59,7 @@ def kept(layout: Layout, names: Sequence[str]) -> list[str]:
     of files, not of their rows.
     """
     meaning = [layout.id, layout.label, layout.target_text, layout.group, *layout.targets]
+    meaning += layout.static
     return [name for name in dict.fromkeys(meaning) if name is not None and name in names]
 
 

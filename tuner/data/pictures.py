@@ -6,7 +6,7 @@ H, W rows and columns of a file   h, w those that are read   C channels
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,21 +38,12 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     assert picture is not None
     names = table.columns.column_names
     named = manifests.named(table, "picture", picture.path, "PNG file")
-    size = 4 * picture.height * picture.width * picture.channels
-    if len(named) * size > MAX_DECODED:
+    if len(named) * _num_bytes(picture) > MAX_DECODED:
         raise DataError(_too_much(table))
-    refused: list[Mistake] = []
-    beside: dict[str, Beside] = {}
+    found_hwC, beside = _all(named, path, picture)
     values_RhF = np.empty((len(named), picture.height, len(picture.names)), np.float32)
     for row, name in enumerate(named):
-        found = read(path.parent / name, picture)
-        if isinstance(found, Mistake):
-            refused.append(found)
-            continue
-        pixels_hwC, beside[name] = found[0], Beside(name, *found[1:])
-        values_RhF[row] = pixels_hwC.reshape(picture.height, -1)
-    if refused:
-        raise DataError(refused)
+        values_RhF[row] = found_hwC[name].reshape(picture.height, -1)
     owner_N = np.repeat(np.arange(len(named)), picture.height)
     kept = manifests.kept(layout, names)
     values = {name: manifests.repeated(table, name, owner_N) for name in kept}
@@ -70,8 +61,26 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
         table,
         columns=pa.table(values),
         place=lambda row: table.place(row // picture.height),
-        beside=(*table.beside, *beside.values()),
+        beside=(*table.beside, *beside),
     )
+
+
+def beside(table: RawTable, path: Path, picture: Picture) -> RawTable:
+    """The table with the pixels of each picture that its rows name, once for all of its rows.
+
+    Args:
+        table: whose rows name PNG files, relative to the folder of `path`.
+        path: the file it was read from.
+        picture: how they are read.
+
+    Raises:
+        DataError: as for `pixels`.
+    """
+    named = dict.fromkeys(manifests.named(table, "picture", picture.path, "PNG file"))
+    if len(named) * _num_bytes(picture) > MAX_DECODED:
+        raise DataError(_too_much(table))
+    found_hwC, files = _all(named, path, picture)
+    return replace(table, pictures=found_hwC, beside=(*table.beside, *files))
 
 
 def fitted(pixels_HWC: np.ndarray, picture: Picture) -> np.ndarray:
@@ -94,6 +103,32 @@ def _shares(size: int, wanted: int) -> np.ndarray:
     covered_nN = np.minimum(end_n1, place_N + 1) - np.maximum(begin_n1, place_N)
     shares_nN: np.ndarray = np.maximum(covered_nN, 0) * wanted / size
     return shares_nN
+
+
+def _num_bytes(picture: Picture) -> int:
+    return 4 * picture.height * picture.width * picture.channels
+
+
+def _all(
+    named: Iterable[str], path: Path, picture: Picture
+) -> tuple[dict[str, np.ndarray], tuple[Beside, ...]]:
+    """The pixels_hwC of each file by its name, and what is to be known of it.
+
+    Raises:
+        DataError: all that are missing or no pictures.
+    """
+    refused: list[Mistake] = []
+    files: dict[str, Beside] = {}
+    found_hwC: dict[str, np.ndarray] = {}
+    for name in dict.fromkeys(named):
+        found = read(path.parent / name, picture)
+        if isinstance(found, Mistake):
+            refused.append(found)
+        else:
+            found_hwC[name], files[name] = found[0], Beside(name, *found[1:])
+    if refused:
+        raise DataError(refused)
+    return found_hwC, tuple(files.values())
 
 
 def read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake:

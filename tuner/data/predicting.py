@@ -14,6 +14,7 @@ from tuner.data import (
     filling,
     future,
     reading,
+    side,
     tags,
     target_texts,
     targets,
@@ -95,6 +96,7 @@ def grouped(
             future.refuse_missing(sequences, layout, ahead_S, mistakes)
         sequences = filling.filled(sequences, layout, mistakes)
     sequences = deriving.derived(sequences, layout, mistakes)
+    side_SX = side.read(sequences, layout, mistakes)
     label_S = np.full(len(sequences.offset_S), -1, dtype=np.int32)
     tag_N = None
     if layout.label and all(layout.label in table.columns.column_names for table in tables):
@@ -134,6 +136,7 @@ def grouped(
         target_SC=target_SC,
         target_tokens=target_tokens,
         number_NC=number_NC,
+        side_SX=side_SX,
         **known,
         ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
     )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from tuner.data import (
     categories,
@@ -22,6 +19,7 @@ from tuner.data import (
     histories,
     reading,
     rules,
+    side,
     splits,
     tags,
     target_texts,
@@ -29,6 +27,7 @@ from tuner.data import (
     texts,
     times,
     vocabulary,
+    writing,
 )
 from tuner.data import labels as labelling
 from tuner.data.answers import Answers, Groups
@@ -38,7 +37,6 @@ from tuner.data.files import changed_files
 from tuner.data.layout import Layout
 from tuner.data.sequences import Part, Sequences
 from tuner.data.splits import TEST, TRAIN, VALIDATION, Assigned
-from tuner.data.store import BOUNDS, CARD, SEQUENCES, STEPS, TARGETS
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
@@ -90,6 +88,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     sequences = deriving.derived(sequences, found, mistakes)
     answers = _answers(sequences, found, mistakes)
     groups = _groups(sequences, found, mistakes)
+    side_SX = side.read(sequences, found, mistakes)
     if mistakes:
         raise DataError(mistakes)
     target_words: tuple[str, ...] = ()
@@ -112,7 +111,11 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
             if task.aligned:
                 target_texts.align(tokens, sequences, assigned, mistakes, warnings)
         if not mistakes:
-            _check(sequences, found, task, answers, groups, assigned, config, mistakes, warnings)
+            _check(
+                *(sequences, found, task, answers, groups, side_SX, assigned, config),
+                mistakes,
+                warnings,
+            )
     else:
         assigned = splits.by_time(sequences, config, mistakes)
         if not mistakes:
@@ -124,6 +127,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
         sequences, found = categories.fitted(sequences, found, assigned, warnings)
         found = deriving.with_step(found, sequences)
         features.check(sequences, found, answers.label_S, assigned, mistakes, warnings)
+        side.check(side_SX, found.static, assigned, mistakes, warnings)
     _refuse_moved(sources, before, mistakes)
     if mistakes:
         raise DataError(mistakes)
@@ -131,8 +135,10 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     if sequences.token_N is not None:
         sequences, words = vocabulary.ordered(sequences, assigned.train_N, config.vocabulary)
     both = words, target_words
-    card = _card(config, task, found, sources, sequences, both, answers, assigned, warnings)
-    _write(folder, card, sequences, answers, assigned)
+    card = _card(
+        *(config, task, found, sources, sequences, both, answers, side_SX, assigned), warnings
+    )
+    writing.write(folder, card, sequences, answers, side_SX, assigned)
     return card
 
 
@@ -174,6 +180,7 @@ def _check(
     task: TaskData,
     answers: Answers,
     groups: Groups | None,
+    side_SX: np.ndarray | None,
     assigned: Assigned,
     config: DataConfig,
     mistakes: list[Mistake],
@@ -187,7 +194,7 @@ def _check(
         targets.check(sequences, answers.target_SC, layout.targets, train_S, mistakes, warnings)
     if groups is not None:
         grouping.check(groups.number_S, groups.names, assigned, config, mistakes)
-    checks.check_sequences(sequences, assigned, task, config, mistakes, warnings)
+    checks.check_sequences(sequences, assigned, task, config, side_SX, mistakes, warnings)
 
 
 def _sources(config: DataConfig, root: Path, mistakes: list[Mistake]) -> list[_Source]:
@@ -243,6 +250,7 @@ def _card(
     sequences: Sequences,
     words: tuple[tuple[str, ...], tuple[str, ...]],
     answers: Answers,
+    side_SX: np.ndarray | None,
     assigned: Assigned,
     warnings: Sequence[str],
 ) -> DataCard:
@@ -279,7 +287,8 @@ def _card(
         ),
         warnings=tuple(warnings),
         statistics=fitting.fitted(
-            sequences, len(known), len(target_known), answers, assigned, task, config, layout
+            *(sequences, len(known), len(target_known), answers, side_SX, assigned, task, config),
+            layout,
         ),
     )
 
@@ -328,67 +337,3 @@ def _counts(
         {n: int((each > 0).sum()) for n, each in zip(SPLITS, lengths, strict=True)},
         {n: int(each.sum()) for n, each in zip(SPLITS, lengths, strict=True)},
     )
-
-
-def _write(
-    folder: Path, card: DataCard, sequences: Sequences, answers: Answers, assigned: Assigned
-) -> None:
-    """Everything under a name of its own first, the card last, then one rename."""
-    temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
-        steps: dict[str, pa.Array] = {}
-        if sequences.values_NF.shape[1]:
-            steps["values"] = _matrix(sequences.values_NF, pa.float32())
-        if sequences.token_N is not None:
-            steps["token"] = pa.array(sequences.token_N, pa.int32())
-        if answers.tag_N is not None:
-            steps["tag"] = pa.array(answers.tag_N, pa.int32())
-        if answers.number_NC is not None:
-            steps["number"] = _matrix(answers.number_NC, pa.float32())
-        if sequences.observed_NF is not None:
-            steps["observed"] = _matrix(sequences.observed_NF, pa.uint8())
-        columns = {
-            "id": sequences.ids,
-            "offset": pa.array(sequences.offset_S, pa.int64()),
-            "length": pa.array(sequences.length_S, pa.int32()),
-            "split": pa.array(assigned.split_S, pa.int8()),
-            "fold": pa.array(assigned.fold_S, pa.int8()),
-            "label": pa.array(answers.label_S, pa.int32()),
-        }
-        if answers.target_SC is not None:
-            columns["target"] = _matrix(answers.target_SC, pa.float32())
-        if answers.tokens is not None:
-            columns["target_offset"] = pa.array(answers.tokens.offset_S, pa.int64())
-            columns["target_length"] = pa.array(answers.tokens.length_S, pa.int32())
-            _save(temporary / TARGETS, {"token": pa.array(answers.tokens.token_M, pa.int32())})
-        columns |= {n: pa.array(assigned.bounds[n], pa.int32()) for n in BOUNDS if assigned.bounds}
-        _save(temporary / STEPS, steps)
-        _save(temporary / SEQUENCES, columns)
-        (temporary / CARD).write_text(card.dumps(), encoding="utf-8")
-        for path in (*temporary.iterdir(), temporary):
-            _to_disk(path)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
-def _matrix(values_NF: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
-    flat = pa.array(np.ascontiguousarray(values_NF).reshape(-1), kind)
-    return pa.FixedSizeListArray.from_arrays(flat, values_NF.shape[1])
-
-
-def _save(path: Path, columns: dict[str, pa.Array]) -> None:
-    """One record batch without compression, so that a reader maps it without copying."""
-    batch = pa.record_batch(columns)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -36,12 +36,16 @@ def read_all(
                 table = clips.stepped(table, path, layout)
             elif layout.audio is not None:
                 table = recordings.framed(table, path, layout)
+            beside = layout.side_picture
+            # A column that is absent is told with all others that are.
+            if beside is not None and beside.path in table.columns.column_names:
+                table = pictures.beside(table, path, beside)
             tables.append(table)
         except DataError as wrong:
             refused += wrong.mistakes
             tables.append(None)
     # Of files that rows name, many may have the same fault.
-    named = layout.audio or layout.pixels
+    named = layout.audio or layout.pixels or layout.side_picture
     mistakes += refused if named is None else manifests.together(refused)
     return tables
 
@@ -100,6 +104,9 @@ def first_layout(
                 fix="Leave it out.",
             )
         )
+    side_picture = None
+    if task.sided and config.picture is not None and (config.text or config.features):
+        picture, side_picture = None, config.picture
     named = audio or picture or config.frames
     return Layout(
         format=format,
@@ -119,9 +126,11 @@ def first_layout(
         channels=tuple(names) if names and task.kind == "series" else None,
         picture=picture,
         frames=config.frames,
+        side_picture=side_picture,
+        static=tuple(config.static or ()) if task.sided else (),
         audio=audio,
         missing=config.missing,
-        derived=_derived(config),
+        derived=_derived(config, task),
         sort=config.sort,
         max_length=config.max_length,
         truncate=config.truncate,
@@ -214,7 +223,7 @@ def _named(fixed: dict[str, str], key: str) -> list[str]:
     return [fixed[key]] if key in fixed else []
 
 
-def _derived(config: DataConfig) -> Derived:
+def _derived(config: DataConfig, task: TaskData) -> Derived:
     """What a spec says of channels that are made; the values of categories are named later."""
     rolling = config.rolling
     return Derived(
@@ -224,7 +233,7 @@ def _derived(config: DataConfig) -> Derived:
         if rolling
         else (),
         known=tuple(config.known or ()),
-        static=tuple(config.static or ()),
+        static=() if task.sided else tuple(config.static or ()),
     )
 
 
@@ -255,7 +264,8 @@ def resolved(
         "data/features": list(layout.features or ()),
         "data/categories": list(layout.derived.columns),
         "data/known": list(layout.derived.known),
-        "data/static": list(layout.derived.static),
+        "data/static": [*layout.derived.static, *layout.static],
+        "data/picture/path": [layout.side_picture.path] if layout.side_picture else [],
     }
     before = len(mistakes)
     needs: dict[str, str | None] = {}
@@ -284,7 +294,7 @@ def resolved(
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
     meaning = {layout.id, *layout.time, one, layout.group, *layout.targets}
-    meaning |= {*layout.derived.columns}
+    meaning |= {*layout.derived.columns, *layout.static}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
     )
@@ -298,8 +308,8 @@ def resolved(
         mistakes.append(
             Mistake(
                 code="data/target-feature",
-                rule="`data/features` must not hold the id, the time, the group, the target or a "
-                "category",
+                rule="`data/features` must not hold the id, the time, the group, the target, a "
+                "category or what `data/static` says of whole sequences",
                 where="data/features",
                 got=join_some(overlap),
                 fix="Leave them out.",

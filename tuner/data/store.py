@@ -91,6 +91,9 @@ class Steps:
     """The texts that sequences stand for; None where they stand for none."""
     number_NC: np.ndarray | None = None
     """float32: the numbers that each step stands for; NaN without them. None where none does."""
+    side_SX: np.ndarray | None = None
+    """float32: what stands beside each sequence, its numbers, NaN where missing, then the pixels of
+    its picture; None where nothing does."""
     ahead_S: np.ndarray | None = None
     """Steps at the end of each sequence that only tell what is known ahead; None without any."""
 
@@ -125,7 +128,7 @@ class Store(Steps):
         except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as broken:
             raise _broken(folder, " ".join(str(broken).split())) from None
         columns = {n: sequences.column(n) for n in sequences.schema.names}
-        lists = ("id", "target")
+        lists = ("id", "target", "side")
         arrays = {n: c.to_numpy(zero_copy_only=True) for n, c in columns.items() if n not in lists}
         names = steps.schema.names
         values = _matrix(steps.column("values")) if "values" in names else None
@@ -153,6 +156,7 @@ class Store(Steps):
                 forms=(*card.target_vocabulary, *card.target_unseen),
             ),
             number_NC=_matrix(steps.column("number")) if "number" in names else None,
+            side_SX=_matrix(columns["side"]) if "side" in columns else None,
             forms=(*card.vocabulary, *card.unseen),
             split_S=arrays["split"],
             fold_S=arrays["fold"],

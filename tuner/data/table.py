@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class RawTable:
     """Row of the table (from 0) to its place in the file, such as "line 7"."""
     beside: tuple[Beside, ...] = ()
     """Other files that its rows name, and that were read with it."""
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """The pixels_hwC of each picture that its rows name, where pictures stand beside sequences."""
 
     def where(self, row: int) -> str:
         """The place of a row, with its file."""

@@ -124,6 +124,12 @@ def _limits(card: DataCard, task: Task, signature: Signature) -> list[str]:
             f"It reads {len(task.facts.features)} features{listed}. Values outside what training "
             "rows held are extrapolated."
         )
+    if side := [*task.facts.static, *["a picture"] * (task.facts.side_picture is not None)]:
+        listed = f": {', '.join(side)}" if len(side) <= _MOST else ""
+        found.append(
+            f"It reads {len(side)} more beside each sequence{listed}. Without one of them it does "
+            "not answer."
+        )
     found.append(
         "`tuner predict` refuses files with other columns, text in the place of numbers, infinite "
         "numbers and, unless `data/missing` says what to do, missing values."

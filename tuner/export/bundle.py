@@ -103,15 +103,20 @@ class Bundle:
             return run_graph(self._content, threads)
         return get(self.format).runner(self._content, self.contents.about.signature, threads)
 
-    def run(self, x: np.ndarray, lengths_B: np.ndarray) -> Outputs:
+    def run(
+        self, x: np.ndarray, lengths_B: np.ndarray, side_BX: np.ndarray | None = None
+    ) -> Outputs:
         """The network's outputs y, with the transitions where there are any.
 
         What stands at padded steps does not matter. A stream starts afresh.
 
+        Args:
+            side_BX: the second input, where the signature tells of a `side`.
+
         Raises:
             DataError: `bundle/inputs`, arrays of another shape, or lengths outside 1 … T.
         """
-        y, *rest = self._run(x, lengths_B, self.start(len(x)))
+        y, *rest = self._run(x, lengths_B, self.start(len(x)), side_BX)
         return (y, rest[0]) if self.contents.about.signature.transitions else y
 
     def carry(
@@ -169,13 +174,21 @@ class Bundle:
         return found
 
     def _run(
-        self, x: np.ndarray, lengths_B: np.ndarray, states: Sequence[np.ndarray]
+        self,
+        x: np.ndarray,
+        lengths_B: np.ndarray,
+        states: Sequence[np.ndarray],
+        side_BX: np.ndarray | None = None,
     ) -> list[np.ndarray]:
         wants = self.contents.about.signature
         shape = f"x{list(x.shape)}, lengths{list(lengths_B.shape)}"
         if x.ndim != 3 or x.shape[2] != wants.inputs or lengths_B.shape != x.shape[:1]:
             rule = f"x must be [B, T, {wants.inputs}] and lengths [B]"
             raise DataError(_wrong_inputs(rule, shape))
+        given = (len(x), 0) if side_BX is None else side_BX.shape
+        if given != (len(x), wants.side):
+            rule = f"side must be [B, {wants.side}], the second input beside each sequence"
+            raise DataError(_wrong_inputs(rule, f"{shape}, side{list(given)}"))
         if len(lengths_B) == 0:
             steps = (-(-x.shape[1] // wants.stride),) if wants.per_step else ()
             empty = (0, *steps, wants.outputs)
@@ -194,6 +207,8 @@ class Bundle:
             rule = f"ids must be below {wants.vocabulary}, of characters {wants.characters}"
             raise DataError(_wrong_inputs(rule, f"{x.min()} … {x.max()}"))
         arrays = {"x": x.astype(kind), "lengths": lengths_B.astype(np.int64)}
+        if side_BX is not None:
+            arrays["side"] = side_BX.astype(np.float32)
         arrays |= {f"state_{i}": state for i, state in enumerate(states)}
         return self._answered(GRAPH, arrays)
 

@@ -26,11 +26,17 @@ def card(contents: Contents) -> str:
         "network has to beat, on the same validation data.",
         *_proof(contents),
         "## Use",
-        SAY if about.signature.decoder else USE,
+        SAY if about.signature.decoder else USE.format(", side" if about.signature.side else ""),
         "The same graph runs in any ONNX runtime: `x` [batch, time, "
         + ("ids] int64" if about.signature.vocabulary else "features] float32")
         + ", padded on the right with anything valid, and `lengths` [batch] int64 give "
         + ("what `decoder.onnx` goes on from" if about.signature.decoder else "`y`")
+        + (
+            f". A second input stands beside each sequence: `side` [batch, {about.signature.side}] "
+            "float32, its numbers, scaled, then the pixels of its picture row by row"
+            if about.signature.side
+            else ""
+        )
         + ". What turns a raw file into `x`, and what comes out into an answer, stands under "
         "`preprocessing` in bundle.json.",
         _more(about),
@@ -51,7 +57,7 @@ def card(contents: Contents) -> str:
 USE = """```python
 from tuner.export.bundle import Bundle
 
-y = Bundle.open("this folder").run(x, lengths)
+y = Bundle.open("this folder").run(x, lengths{})
 ```"""
 
 SAY = """```python

@@ -105,6 +105,9 @@ class Signature(Config):
     are those after its own last step. Otherwise what goes on must not be padded."""
     fixed: int = Field(default=0, ge=0)
     """Steps of every input: the rows of a picture; 0 where any number is read."""
+    side: int = Field(default=0, ge=0)
+    """Of a second input beside each sequence: `side` [B, side], float32, its numbers, scaled, then
+    the pixels of its picture; 0 without one."""
     decoder: DecoderSignature | None = None
     """Of a model that decodes texts of `outputs` ids, in a graph beside the one that reads."""
 

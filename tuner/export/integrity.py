@@ -189,6 +189,7 @@ def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
     """Names and shapes of a graph's inputs and outputs."""
     outputs, decoder = signature.outputs, signature.decoder
     takes = [f"x[_, _, {signature.inputs}]", "lengths[_]"]
+    takes += [f"side[_, {signature.side}]"] if signature.side else []
     if decoder is not None:
         return takes, _encoded(decoder)
     gives = [f"y[_, _, {outputs}]" if signature.per_step else f"y[_, {outputs}]"]

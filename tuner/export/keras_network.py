@@ -33,6 +33,8 @@ K = Any
 
 def lacking(module: nn.Module, signature: Signature) -> list[str]:
     """What Keras does not have of a network; empty if it can be built."""
+    if signature.side:
+        return ["a second input beside each sequence"]
     if not isinstance(module, Network):
         return [f"{type(module).__name__}: only networks that answer at once can be built anew"]
     found = []

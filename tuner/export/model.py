@@ -67,7 +67,7 @@ def export_model(sweep: Sweep, to: Path, wanted: Wanted) -> str:
     # A refit has seen every fold, so no rows are left on which the leaderboard's value stands.
     split: Split = "train" if refit_epochs else "validation"
     batch = task.batch(store, task.rows(store, split, None)[:ROWS])
-    real = (torch.from_numpy(batch.inputs), torch.from_numpy(batch.lengths))
+    real = tuple(map(torch.from_numpy, batch.given))
     signature = signature_of(module, real[0], task.shape)
     mistakes: list[Mistake] = []
     # A language model streams anyway, and what acts has to.
@@ -205,8 +205,10 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
     """What the network's graph will take and give, as a real batch shows."""
     if isinstance(module, EncoderDecoder):
         return decoder.signature_of(module, x, shape)
+    side = shape.side.size if shape.side else 0
+    named = {"side_BX": torch.zeros(1, side)} if side else {}
     with torch.no_grad():
-        outputs = module(x[:1], torch.ones(1, dtype=torch.int64))
+        outputs = module(x[:1], torch.ones(1, dtype=torch.int64), **named)
     rest = outputs[1] if isinstance(outputs, tuple) else []
     transitions = isinstance(rest, torch.Tensor)
     start = module.learned_start() if isinstance(module, Network) and shape.carries else []
@@ -219,6 +221,7 @@ def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
         stride=shape.stride,
         transitions=transitions,
         fixed=module.fixed_steps if isinstance(module, Network) else 0,
+        side=side,
         states=() if transitions else tuple((t.shape[0], t.shape[2]) for t in rest),
         start=tuple(tuple(part.tolist()) for part in start),
     )

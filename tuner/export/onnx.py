@@ -49,16 +49,18 @@ def to_onnx(module: nn.Module, signature: Signature, path: Path) -> list[str]:
     example = (
         torch.zeros(num_sequences, num_steps, signature.inputs, dtype=kind),
         torch.arange(num_steps, num_steps - num_sequences, -1),
+        *([torch.zeros(num_sequences, signature.side)] if signature.side else []),
         *([states] if states else []),
     )
     numbers = range(len(states))
     moves = {0: "batch", 1: "time"}
-    inputs = ["x", "lengths", *(f"state_{i}" for i in numbers)]
+    side = ["side"] if signature.side else []
+    inputs = ["x", "lengths", *side, *(f"state_{i}" for i in numbers)]
     decoder = signature.decoder
     outputs = ["y"] if decoder is None else decoder.encoded()
     outputs += ["transitions"] if signature.transitions else []
     outputs += [f"next_{i}" for i in numbers]
-    axes = {"x": moves, "lengths": {0: "batch"}}
+    axes = {"x": moves, **{name: {0: "batch"} for name in ("lengths", *side)}}
     axes |= {name: {1: "batch"} for name in (*inputs, *outputs) if name[:5] in ("state", "next_")}
     axes |= {name: moves for name in outputs if name.startswith("kept_")}
     if decoder is None:

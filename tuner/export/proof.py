@@ -148,7 +148,7 @@ def _answers(
         batch = task.batch(store, all_rows[start : start + ROWS])
         given = [batch.inputs, batch.lengths, *([batch.targets] if task.reads_targets else [])]
         with torch.no_grad():
-            outputs = network(*map(torch.from_numpy, given))
+            outputs = network(*map(torch.from_numpy, given), **batch.to_torch("cpu").named)
         expected = outputs if isinstance(outputs, tuple) else (outputs,)
         found = {name: _decoded(bundle, task, batch) for name, bundle in bundles.items()}
         yield batch, tuple(part.detach().numpy() for part in expected), found
@@ -159,7 +159,7 @@ def _decoded(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
         return decoded(bundle, batch, task.search)
     if bundle.contents.about.signature.ragged:
         return (in_pieces(bundle, batch.inputs, batch.lengths, PIECE),)
-    outputs = bundle.run(batch.inputs, batch.lengths)
+    outputs = bundle.run(*batch.given)
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 

@@ -98,7 +98,7 @@ def _example(path: Path, layout: Layout) -> RawTable:
 def _takes(table: RawTable, layout: Layout) -> dict[str, str]:
     """MLflow's types of what a request may hold: numbers for features, texts for words."""
     found = dict.fromkeys(layout.columns, "string")
-    found |= dict.fromkeys(layout.features or (), "double")
+    found |= dict.fromkeys((*(layout.features or ()), *layout.static), "double")
     if len(layout.time) == 1:
         times = columns.to_times(table, *layout.time, [])
         if times is not None and times[1] == "number":

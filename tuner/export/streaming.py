@@ -10,6 +10,7 @@ from torch import nn
 from tuner.errors import Mistake
 from tuner.export.contents import Signature
 from tuner.export.decoder import Encoding
+from tuner.export.sided import Sided
 from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.network import Network
 from tuner.models.streaming import Stream, looks_ahead
@@ -55,11 +56,13 @@ def streaming(network: Network, signature: Signature) -> Signature:
 
 
 def graphed(module: nn.Module, signature: Signature) -> nn.Module:
-    """The module that a signature's graph is traced from: the network, its stream, or the part of
-    it that reads for a decoder."""
+    """The module that a signature's graph is traced from: the network, with its second input if it
+    has one, its stream, or the part of it that reads for a decoder."""
     if signature.decoder is not None:
         assert isinstance(module, EncoderDecoder)
         return Encoding(module).eval()
+    if signature.side:
+        return Sided(module).eval()
     if not signature.ragged:
         return module
     assert isinstance(module, Network)

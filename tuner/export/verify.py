@@ -15,8 +15,10 @@ from tuner.export.formats._base import Runner
 TOLERANCE = 1e-5
 """Of |graph - network| / max(1, |network|)."""
 
-Batch = tuple[Tensor, Tensor]
-"""x and lengths_B, on the CPU."""
+Batch = tuple[Tensor, ...]
+"""x and lengths_B, on the CPU; with a second input side_BX, too."""
+NAMES = ("x", "lengths", "side")
+"""What a graph calls them."""
 
 
 def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
@@ -38,7 +40,8 @@ def untraced_batches(signature: Signature, least_steps: int = 1) -> list[Batch]:
         elif signature.states or signature.fixed:
             # What goes on is not padded, nor is a picture.
             lengths_B[:] = num_steps
-        batches.append((x, lengths_B))
+        side = [torch.randn(num_sequences, signature.side, generator=generator)]
+        batches.append((x, lengths_B, *(side if signature.side else ())))
     return batches
 
 
@@ -62,14 +65,15 @@ def verify(
     assert not module.training, "a comparison with a network in training mode"
     generator = torch.Generator().manual_seed(1)
     worst = 0.0
-    for x, lengths_B in batches:
+    for batch in batches:
+        x, lengths_B, *side = batch
         states = [
             torch.randn(levels, len(x), units, generator=generator)
             for levels, units in signature.states
         ]
         with torch.no_grad():
-            expected = _flat(module(x, lengths_B, states) if states else module(x, lengths_B))
-        arrays = {"x": x.numpy(), "lengths": lengths_B.numpy()}
+            expected = _flat(module(x, lengths_B, *side, *([states] if states else [])))
+        arrays = {name: part.numpy() for name, part in zip(NAMES, batch, strict=False)}
         arrays |= {f"state_{i}": state.numpy() for i, state in enumerate(states)}
         try:
             found = run(arrays)

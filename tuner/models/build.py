@@ -1,8 +1,9 @@
 """From a configuration to a network: the one public door of the models.
 
 A model of one's own is named by its import path, `package.module:ClassName`. It is a torch module
-that is built with `(config, shape)` and called with (x_BTF, lengths_B) → y_BO. Its settings, if it
-has any, are a nested `class Config(tuner.part.Config)`. Dropout and initial weights are its own.
+that is built with `(config, shape)` and called with (x_BTF, lengths_B) → y_BO; a second input, of
+which `shape.side` tells, comes by the name `side_BX`. Its settings, if it has any, are a nested
+`class Config(tuner.part.Config)`. Dropout and initial weights are its own.
 """
 
 from __future__ import annotations

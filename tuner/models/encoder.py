@@ -51,9 +51,26 @@ class InitialState(nn.Module):
         super().__init__()
         self.parts = nn.ParameterList(torch.zeros(hidden_size) for _ in range(parts))
 
-    def forward(self, x_BTI: Tensor) -> list[Tensor]:
+    def forward(self, x_BTI: Tensor, side_BS: Tensor | None) -> list[Tensor]:
         """The same for every sequence of a batch."""
         return [part_H.expand(1, x_BTI.shape[0], -1).contiguous() for part_H in self.parts]
+
+
+class ConditionedState(nn.Module):
+    """The state that a sequence starts from, told by the second input: side_BS → tensors 1BH.
+
+    As an image starts a caption's RNN in Karpathy and Fei-Fei (2015), through a tanh, so that it
+    lies where an LSTM's own outputs do.
+    """
+
+    def __init__(self, parts: int, side: int, hidden_size: int) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(nn.Linear(side, hidden_size) for _ in range(parts))
+
+    def forward(self, x_BTI: Tensor, side_BS: Tensor | None) -> list[Tensor]:
+        """Another for every sequence."""
+        assert side_BS is not None, "a conditioned state without a second input"
+        return [part(side_BS).tanh().unsqueeze(0).to(x_BTI.dtype) for part in self.parts]
 
 
 class Layer(nn.Module):
@@ -62,7 +79,9 @@ class Layer(nn.Module):
     bptt = 0
     """In training the gradient is cut after so many steps, while the state goes on; 0 cuts none."""
 
-    def __init__(self, config: RecurrentConfig, inputs: int, recurrent_dropout: float) -> None:
+    def __init__(
+        self, config: RecurrentConfig, inputs: int, recurrent_dropout: float, side: int
+    ) -> None:
         super().__init__()
         cell, width = registry.get("cells", config.cell), config.hidden_size
         directions = range(config.directions)
@@ -72,9 +91,16 @@ class Layer(nn.Module):
         self.initials = nn.ModuleList()
         if config.initial_state == "learned":
             self.initials.extend(InitialState(len(cell.STATE), width) for _ in directions)
+        if config.initial_state == "conditioned":
+            parts = len(cell.STATE)
+            self.initials.extend(ConditionedState(parts, side, width) for _ in directions)
 
     def forward(
-        self, x_BTI: Tensor, steps: Steps, state: Sequence[Tensor]
+        self,
+        x_BTI: Tensor,
+        steps: Steps,
+        state: Sequence[Tensor],
+        side_BS: Tensor | None = None,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Runs all directions: x_BTI → an h_BTH for each, forward first, and the forward's state.
 
@@ -82,12 +108,13 @@ class Layer(nn.Module):
             x_BTI: what the layer below gave.
             steps: which steps count.
             state: of the forward direction, each 1BH; empty to start afresh.
+            side_BS: what the second input says, where there is one.
         """
         outputs, ends = [], []
         for direction, (cell, normalise) in enumerate(zip(self.cells, self.norms, strict=True)):
             backward = direction == 1
             if self.initials and not state:
-                start = self.initials[direction](x_BTI)
+                start = self.initials[direction](x_BTI, side_BS)
             else:
                 start = state
             h_BTH, end = self._run(cell, steps.reverse(x_BTI) if backward else x_BTI, start)
@@ -136,9 +163,15 @@ class Encoder(nn.Module):
     The state is one flat list over the layers, of the forward direction. There is dropout between
     layers. With `residual`, what a layer gives is added to what the one below gave, direction by
     direction and past the dropout.
+
+    Args:
+        inputs: that the first layer reads at each step.
+        side: numbers that are made of a second input, 0 where there is none.
     """
 
-    def __init__(self, config: RecurrentConfig, dropouts: Dropouts, *, inputs: int) -> None:
+    def __init__(
+        self, config: RecurrentConfig, dropouts: Dropouts, *, inputs: int, side: int = 0
+    ) -> None:
         super().__init__()
         self.join: Join = config.join
         self.residual = config.residual
@@ -148,12 +181,17 @@ class Encoder(nn.Module):
                 config,
                 inputs if level == 0 else config.joined_size,
                 dropouts.recurrent_dropout,
+                side,
             )
             for level in range(config.layers)
         )
 
     def forward(
-        self, x_BTF: Tensor, steps: Steps, state: Sequence[Tensor] = ()
+        self,
+        x_BTF: Tensor,
+        steps: Steps,
+        state: Sequence[Tensor] = (),
+        side_BS: Tensor | None = None,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Encodes every step; what stands at padded steps is finite and meaningless."""
         share = len(state) // len(self.layers)
@@ -168,7 +206,7 @@ class Encoder(nn.Module):
                     training=self.training,
                     locked=self.dropouts.locked,
                 )
-            h_D, end = layer(x_BTI, steps, state[level * share : (level + 1) * share])
+            h_D, end = layer(x_BTI, steps, state[level * share : (level + 1) * share], side_BS)
             if level and self.residual:
                 h_D = [h_BTH + below_BTH for h_BTH, below_BTH in zip(h_D, below_D, strict=True)]
             ends += end

@@ -16,6 +16,7 @@ from tuner.models.head import TiedHead
 from tuner.models.inputs import Tokens, Values
 from tuner.models.pictures import Pictures
 from tuner.models.shape import Dropouts, Shape
+from tuner.models.side import SideInput
 from tuner.models.steps import Steps
 from tuner.models.subsampling import Subsampling
 
@@ -44,9 +45,11 @@ class Network(nn.Module):
         dropouts: Dropouts,
         shape: Shape,
         pictures: Pictures | None = None,
+        side: SideInput | None = None,
     ) -> None:
         super().__init__()
         self.pictures = pictures
+        self.side = side
         self.inputs = inputs
         self.subsampling = subsampling
         self.convolution = convolution
@@ -60,9 +63,14 @@ class Network(nn.Module):
         self.transitions = nn.Parameter(torch.zeros(outputs + 2, outputs)) if shape.crf else None
 
     def forward(
-        self, x: Tensor, lengths_B: Tensor, state: Sequence[Tensor] | None = None
+        self,
+        x: Tensor,
+        lengths_B: Tensor,
+        state: Sequence[Tensor] | None = None,
+        side_BX: Tensor | None = None,
     ) -> Outputs:
         """Maps each sequence, or each of its steps, to its outputs."""
+        side_BS = None if self.side is None else self.side(side_BX)
         if self.pictures is not None:
             x, lengths_B = self.pictures(x, lengths_B)
         steps = Steps(x, lengths_B)
@@ -74,13 +82,18 @@ class Network(nn.Module):
         if self.convolution is not None:
             x_BTF, context_CBF = self.convolution(x_BTF, steps, state.pop(0) if state else None)
             ends += [] if context_CBF is None else [context_CBF]
-        h_D, end = self.encoder(x_BTF, steps, state)
+        if self.side is not None:
+            x_BTF = self.side.before_layers(x_BTF, side_BS)
+        h_D, end = self.encoder(x_BTF, steps, state, side_BS)
         if self.attention is not None:
             found_D = self.attention(h_D, steps)
             h_D = [h_BTH + found_BTH for h_BTH, found_BTH in zip(h_D, found_D, strict=True)]
         if self.pooling is not None:
             h_D = self.pooling(h_D, steps)
-        h_J = self._dropped(join(h_D, self.encoder.join), self.dropouts.before_head)
+        h_J = join(h_D, self.encoder.join)
+        if self.side is not None:
+            h_J = self.side.before_head(h_J, side_BS)
+        h_J = self._dropped(h_J, self.dropouts.before_head)
         if self.following and self.training:
             return self._factors(h_J)
         y_O = self.read_off(steps.last(h_J) if self.following else h_J)

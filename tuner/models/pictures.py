@@ -37,10 +37,10 @@ class Pictures(nn.Module):
         """All pictures have one size; a row that only keeps a rank in step stays without steps."""
         return self.patches(x_BHX), lengths_B.clamp(max=1) * self.num_steps
 
-    def patches(self, x_BHX: Tensor) -> Tensor:
-        """x_BTF."""
+    def patches(self, x_BP: Tensor) -> Tensor:
+        """x_BTF of all pixels of each picture, in rows or not."""
         height, width, channels = self.picture
-        x_BCHW = x_BHX.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        x_BCHW = x_BP.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
         for layer in self.layers:
             x_BCHW = torch.relu(layer(x_BCHW))
         return x_BCHW.flatten(2).transpose(1, 2)

@@ -16,6 +16,21 @@ class SettingsRefused(ValueError):
         super().__init__(f"{rule}, got {got}. {fix}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """The second input, which stands beside each sequence as a whole: side_BX, float32."""
+
+    numbers: int = 0
+    """Of the sequence, constant over its steps."""
+    picture: tuple[int, int, int] | None = None
+    """Height, width and channels of its picture, whose pixels follow the numbers row by row."""
+
+    @property
+    def size(self) -> int:
+        """X, all of them together."""
+        return self.numbers + (prod(self.picture) if self.picture else 0)
+
+
 @dataclass(frozen=True)
 class Shape:
     """What comes in and what goes out, as the data and the task ask for it.
@@ -60,6 +75,8 @@ class Shape:
     decodes: bool = False
     """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder gives, or scores and
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
+    side: Side | None = None
+    """(x, lengths_B, side_BX=…) → y: a second input beside each sequence; None without one."""
 
     @property
     def causal(self) -> bool:
@@ -88,6 +105,8 @@ class Shape:
             raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
         if self.frame and (self.picture or self.inputs % prod(self.frame)):
             raise ValueError(f"a step of frames is read as whole frames; got {self}")
+        if self.side and (self.side.size < 1 or self.carries or self.following or self.decodes):
+            raise ValueError(f"a second input stands beside sequences read as wholes; got {self}")
         if self.decodes and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
 

@@ -69,7 +69,7 @@ class _Held(nn.Module):
         (self.cell,), (self.normalise,) = layer.cells, layer.norms  # type: ignore[misc]
 
     def forward(
-        self, x_BTI: Tensor, steps: Steps, state: Sequence[Tensor]
+        self, x_BTI: Tensor, steps: Steps, state: Sequence[Tensor], side_BS: None
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Called as `Layer` is, always with a state."""
         given = state[0] if len(state) == 1 else tuple(state)
@@ -115,6 +115,8 @@ def looks_ahead(module: nn.Module) -> list[tuple[str, str]]:
     if module.convolution is not None and module.convolution.sees_ahead:
         steps = module.convolution.reach // 2
         found.append(("`model/convolution` must be 0", f"one that sees {steps} steps ahead"))
+    if module.side is not None:
+        found.append(("what is read must be a sequence alone", "one with a second input"))
     if module.pictures is not None:
         found.append(("what is read must be steps", "a picture, which is read as a whole"))
     if module.attention is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from tuner.beam import Search
 from tuner.data.card import Statistics
 from tuner.data.roles import Roles
-from tuner.models.shape import Shape
+from tuner.models.shape import Shape, Side
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,6 +53,8 @@ class Batch:
     """1 where a target counts, 0 where it is missing; of the loss elements' shape, rows first."""
     target_lengths: Any = None
     """Steps of each target, int64, where targets are sequences of their own; else None."""
+    side: Any = None
+    """side_BX, float32: the second input, where one stands beside each sequence; else None."""
     shift: Any = None
     """What the window's normalisation took away, rows first; None where there is none."""
     scale: Any = None
@@ -65,6 +67,17 @@ class Batch:
     """seen_BS: ids that no answer may be, 0 for none; None where any may."""
     negatives: Any = None
     """negatives_BK: ids that a training loss sets against the targets; None where it draws none."""
+
+    @property
+    def given(self) -> list[Any]:
+        """What a graph is given, in its order: inputs, lengths, and a second input if there is
+        one."""
+        return [self.inputs, self.lengths, *([] if self.side is None else [self.side])]
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What a network is given by name beside inputs and lengths."""
+        return {} if self.side is None else {"side_BX": self.side}
 
     def to_torch(self, device: str) -> Batch:
         """The same batch as tensors on a device."""
@@ -110,6 +123,17 @@ class Facts:
     """Height, width and channels where sequences are the rows of pictures."""
     frame: tuple[int, int, int] | None = None
     """Height, width and channels where steps are frames."""
+    static: tuple[str, ...] = ()
+    """Names of the numbers that stand beside each sequence."""
+    side_picture: tuple[int, int, int] | None = None
+    """Height, width and channels of the picture that stands beside each sequence."""
+
+    @property
+    def side(self) -> Side | None:
+        """The second input; None without one."""
+        if not (self.static or self.side_picture):
+            return None
+        return Side(numbers=len(self.static), picture=self.side_picture)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for a bundle."""
@@ -132,6 +156,8 @@ class Facts:
             target_tokens=data["target_tokens"],
             picture=None if data["picture"] is None else tuple(data["picture"]),
             frame=None if data.get("frame") is None else tuple(data["frame"]),
+            static=tuple(data.get("static", ())),
+            side_picture=tuple(data["side_picture"]) if data.get("side_picture") else None,
         )
 
 
@@ -183,6 +209,7 @@ class Task(ABC):
             characters=self.characters,
             picture=self.facts.picture,
             frame=self.facts.frame,
+            side=self.facts.side,
             carries=self.window > 0,
         )
 

@@ -95,6 +95,24 @@ class Reader:
         x_BF = _cleaning.clipped(x_BF, self._facts.statistics)
         return scaled(x_BF, self._facts.statistics, self._config.scaling).astype(np.float32)
 
+    def side(self, steps: Steps, rows: np.ndarray) -> np.ndarray | None:
+        """side_BX, float32: what stands beside some sequences; None where nothing does.
+
+        Its numbers are clipped and scaled as features are, a missing one being the training mean;
+        pixels stay as they are.
+        """
+        if steps.side_SX is None:
+            return None
+        side_BX = np.array(steps.side_SX[rows], dtype=np.float32)
+        fitted, count = self._facts.statistics.side, len(self._facts.static)
+        if fitted is not None and count:
+            numbers_BX = side_BX[:, :count]
+            mean_X = np.asarray(fitted.mean, dtype=np.float32)
+            numbers_BX = np.where(np.isnan(numbers_BX), mean_X, numbers_BX)
+            numbers_BX = _cleaning.clipped(numbers_BX, fitted)
+            side_BX[:, :count] = scaled(numbers_BX, fitted, self._config.scaling)
+        return side_BX
+
     def _features(self, steps: Steps, index_BT: np.ndarray, valid_BT: np.ndarray) -> np.ndarray:
         """x_BTF: clipped, smoothed, scaled, what was observed beside it; 0 where padded or missing.
 

@@ -58,7 +58,7 @@ class InputConfig(SequenceInputs):
 
 def data(options: Config) -> TaskData:
     """One label per sequence."""
-    return TaskData(kind="sequence", horizon=0)
+    return TaskData(kind="sequence", sided=True)
 
 
 def create(
@@ -82,6 +82,7 @@ class Classification(SequenceTask):
         return Batch(
             inputs=inputs,
             lengths=lengths_B,
+            side=self.reader.side(steps, rows),
             targets=steps.label_S[rows].astype(np.int64),
             weights=np.ones(len(rows), dtype=np.float32),
         )

@@ -56,7 +56,7 @@ class LossConfig(PartConfig):
 
 def data(options: Config) -> TaskData:
     """Numbers for each sequence."""
-    return TaskData(kind="sequence", target="number")
+    return TaskData(kind="sequence", target="number", sided=True)
 
 
 def create(
@@ -82,6 +82,7 @@ class Regression(SequenceTask):
         return Batch(
             inputs=inputs,
             lengths=lengths_B,
+            side=self.reader.side(steps, rows),
             targets=np.nan_to_num(target_BC).astype(np.float32),
             weights=np.isfinite(target_BC).astype(np.float32),
         )

@@ -67,7 +67,7 @@ class InputConfig(SequenceInputs):
 
 def data(options: Config) -> TaskData:
     """One tag per step."""
-    return TaskData(kind="sequence", target="tags")
+    return TaskData(kind="sequence", target="tags", sided=True)
 
 
 def create(
@@ -107,6 +107,7 @@ class Tagging(SequenceTask):
         return Batch(
             inputs=inputs,
             lengths=lengths_B,
+            side=self.reader.side(steps, rows),
             targets=np.maximum(tags_BT, 0),
             weights=(tags_BT >= 0).astype(np.float32),
         )

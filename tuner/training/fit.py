@@ -228,7 +228,7 @@ class Fit:
         """The outputs of a batch; of a stream, which goes on from a state, the state after it."""
         if not self.task.window:
             given = [batch.targets] if self.task.reads_targets else []
-            return model(batch.inputs, batch.lengths, *given), []
+            return model(batch.inputs, batch.lengths, *given, **batch.named), []
         outputs, after = model(batch.inputs, batch.lengths, state)
         return outputs, after
 

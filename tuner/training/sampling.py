@@ -6,7 +6,7 @@ R training rows   V visits of an epoch   M rows of a class   K neighbours
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -69,8 +69,8 @@ def _again(rows: np.ndarray, count: int, chance: np.random.Generator) -> np.ndar
 def nearest(rows: Rows, lengths_R: np.ndarray | None, balance: Balance) -> np.ndarray:
     """nearest_RK, int64: the nearest rows of each row's class, itself where there are no others.
 
-    Nearness is that of all values after every row was brought to one length. Rows of the commonest
-    class, between which none is made, stand for themselves.
+    Nearness is that of all values after every row was brought to one length, and of those of a
+    second input. Rows of the commonest class, between which none is made, stand for themselves.
 
     Args:
         rows: gives the batch of some places; inputs are numbers.
@@ -88,7 +88,8 @@ def nearest(rows: Rows, lengths_R: np.ndarray | None, balance: Balance) -> np.nd
             for start in range(0, size, _CHUNK):
                 batch = rows(members_M[start : start + _CHUNK])
                 wanted_B = torch.full_like(batch.lengths, length)
-                points.append(stretched(batch.inputs, batch.lengths, wanted_B, length).flatten(1))
+                point = stretched(batch.inputs, batch.lengths, wanted_B, length).flatten(1)
+                points.append(point if batch.side is None else torch.cat([point, batch.side], 1))
             near_MK = _nearest(torch.cat(points), min(balance.neighbors, size - 1))
             # Fewer neighbours than asked for come round again.
             columns_K = np.arange(balance.neighbors) % near_MK.shape[1]
@@ -109,10 +110,14 @@ def _nearest(points_MD: torch.Tensor, count: int) -> np.ndarray:
 
 
 def between(batch: Batch, partners: Batch, share_B: torch.Tensor) -> Batch:
-    """Rows on the way from one to another, their lengths too; at share 0 the row itself."""
+    """Rows on the way from one to another, their lengths and second inputs too; at share 0 the row
+    itself.
+    """
     way_B = share_B * (partners.lengths - batch.lengths)
     lengths_B = batch.lengths + way_B.round().long()
     num_steps = int(max(batch.inputs.shape[1], partners.inputs.shape[1]))
     one, other = (stretched(b.inputs, b.lengths, lengths_B, num_steps) for b in (batch, partners))
     share_B11 = share_B[:, None, None]
+    if batch.side is not None:
+        batch = replace(batch, side=torch.lerp(batch.side, partners.side, share_B[:, None]))
     return of_length(batch, (1 - share_B11) * one + share_B11 * other, lengths_B)

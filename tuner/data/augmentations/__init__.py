@@ -12,7 +12,8 @@ Its module holds
     apply(batch, strength, chance, others) -> Batch
 
 `apply` takes a torch batch and gives another; it changes valid steps only, and leaves zeros beyond
-the lengths that it gives. All chance comes from `chance`, whose draws for a row and step depend on
-neither the other rows nor the padding: any number of ranks makes the same rows. `others()` is a
-batch of as many training rows, chosen by chance.
+the lengths that it gives. A second input stays as it is, unless whole rows are mixed. All chance
+comes from `chance`, whose draws for a row and step depend on neither the other rows nor the
+padding: any number of ranks makes the same rows. `others()` is a batch of as many training rows,
+chosen by chance.
 """

@@ -26,7 +26,7 @@ class Config(PartConfig):
 
 
 def apply(batch: Batch, strength: float, chance: Chance, others: Others) -> Batch:
-    """Mixes each row with another training row, brought to the row's length."""
+    """Mixes each row, its second input too, with another training row, brought to its length."""
     import torch
     from scipy.special import betaincinv
 
@@ -40,8 +40,12 @@ def apply(batch: Batch, strength: float, chance: Chance, others: Others) -> Batc
     num_steps = batch.inputs.shape[1]
     x_BTF = stretched(other.inputs, other.lengths, batch.lengths, num_steps)
     share_B11 = share_B[:, None, None]
+    side = None
+    if batch.side is not None:
+        side = share_B[:, None] * batch.side + (1 - share_B[:, None]) * other.side
     return replace(
         batch,
+        side=side,
         inputs=share_B11 * batch.inputs + (1 - share_B11) * x_BTF,
         others=other.targets,
         share=share_B,

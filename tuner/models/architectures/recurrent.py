@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tuner import registry
-from tuner.models import decoder_size, picture_size
+from tuner.models import decoder_size, fusion_size, picture_size
 from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape, strided
 
 if TYPE_CHECKING:
@@ -45,13 +45,20 @@ class RecurrentConfig(ArchitectureConfig):
     """Normalisation of each layer's outputs, direction by direction."""
     residual: bool = False
     """From the second layer on, what a layer reads is added to what it gives."""
-    initial_state: Literal["zero", "learned"] = "zero"
-    """What every sequence starts from, layer by layer and direction by direction."""
+    initial_state: Literal["zero", "learned", "conditioned"] = "zero"
+    """What every sequence starts from, layer by layer and direction by direction: zeros, numbers
+    that are learned, or a tanh of a linear map of the second input, where there is one."""
+    fusion: fusion_size.How = "late"
+    """How a second input (`data/static`, a picture beside a sequence) joins the sequence, where
+    there is one: late, by a layer over the sequence's vector, or each step's, and what is said
+    beside it; early, at each step that the first layer reads; or gated, by shares that are learned
+    (Arevalo et al., 2017)."""
     convolution: int = Field(default=0, ge=0, le=63)
     """Steps of a convolution in front of the layers, an odd number; 0 is none, or 3 where a stride
     asks for one."""
     convolution_filters: int = Field(default=64, ge=1)
-    """Features per step that it gives, or that the layers of `picture_layers` do."""
+    """Features per step that it gives, or that the layers of `picture_layers` do, and numbers that
+    these make of a picture beside a sequence."""
     picture_layers: int = Field(default=3, ge=1, le=6)
     """Convolutions of 3 by 3 pixels, each of which halves height and width, where pictures or
     frames are read; the layers read what is left of a picture row by row, of a frame at once."""
@@ -125,6 +132,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.inputs import Characters, Tokens, Values
     from tuner.models.network import Network
     from tuner.models.pictures import Pictures
+    from tuner.models.side import SideInput
     from tuner.models.subsampling import Subsampling
 
     _check(config, shape)
@@ -153,7 +161,9 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         filters, size = config.convolution_filters, config.convolution
         convolution = Convolution(read, filters, size, causal=shape.causal)
         read = filters
-    encoder = Encoder(config, dropouts, inputs=read)
+    said = fusion_size.said(config, shape.side) if shape.side else 0
+    read += said if config.fusion == "early" else 0
+    encoder = Encoder(config, dropouts, inputs=read, side=said)
     over_time = (config.directions, config.hidden_size, config.heads)
     attention = SelfAttention(*over_time) if config.attention_layer else None
     pooling = None
@@ -177,7 +187,10 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     if _is_tied(config, shape):
         head = TiedHead(config.joined_size, config.embedding, shape.outputs)
     else:
-        head = nn.Linear(_pooled_size(config, shape), shape.outputs)
+        head = nn.Linear(_head_size(config, shape), shape.outputs)
+    side = None
+    if shape.side:
+        side = SideInput(shape.side, config, sequence=_pooled_size(config, shape))
     return Network(
         inputs,
         subsampling,
@@ -189,6 +202,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
         dropouts=dropouts,
         shape=shape,
         pictures=pictures,
+        side=side,
     )
 
 
@@ -259,12 +273,18 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
     elif config.convolution:
         total += (config.convolution * read + 1) * config.convolution_filters
         read = config.convolution_filters
+    said = 0
+    if shape.side:
+        said = fusion_size.said(config, shape.side)
+        total += fusion_size.num_parameters(config, shape.side, _pooled_size(config, shape))
+        read += said if config.fusion == "early" else 0
     cell = registry.get("cells", config.cell)
     for inputs in [read, *[config.joined_size] * (config.layers - 1)]:
         total += directions * cell.num_parameters(inputs, width)
     units = directions * config.layers * width
     total += 2 * units if config.norm != "none" else 0
-    total += len(cell.STATE) * units if config.initial_state == "learned" else 0
+    each_unit = {"zero": 0, "learned": 1, "conditioned": said + 1}[config.initial_state]
+    total += len(cell.STATE) * units * each_unit
     if config.attention_layer:
         total += registry.get("poolings", "multihead_attention").num_parameters(*over_time)
     if shape.pooled:
@@ -288,7 +308,7 @@ def _tokens(config: RecurrentConfig, shape: Shape) -> int:
 def _head(config: RecurrentConfig, shape: Shape) -> int:
     joined, units = config.joined_size, config.embedding
     if not _is_tied(config, shape):
-        return (_pooled_size(config, shape) + 1) * shape.outputs
+        return (_head_size(config, shape) + 1) * shape.outputs
     return shape.outputs + (joined * units if joined != units else 0)
 
 
@@ -309,8 +329,13 @@ def _kernel(config: RecurrentConfig) -> int:
     return config.convolution or 3
 
 
+def _head_size(config: RecurrentConfig, shape: Shape) -> int:
+    """Units that the head reads."""
+    return fusion_size.fused(config, shape.side, _pooled_size(config, shape))
+
+
 def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
-    """Units that the head reads: of a step, or of all that a pooling makes of the steps."""
+    """Units of a step, or of all that a pooling makes of the steps."""
     if not shape.pooled:
         return config.joined_size
     vectors: int = getattr(registry.get("poolings", config.pooling), "VECTORS", 1)
@@ -341,6 +366,11 @@ def _check(config: RecurrentConfig, shape: Shape) -> None:
             got="true",
             fix="Leave it out.",
         )
+    if shape.side is None:
+        if config.fusion != "late":
+            raise _without_side("fusion", config.fusion)
+        if config.initial_state == "conditioned":
+            raise _without_side("initial_state", config.initial_state)
     if _is_tied(config, shape) and (shape.pooled or shape.outputs != shape.vocabulary):
         raise SettingsRefused(
             "tied weights need an output for each token at each step: `model/tied` must be false "
@@ -348,3 +378,11 @@ def _check(config: RecurrentConfig, shape: Shape) -> None:
             got="true",
             fix="Leave it out.",
         )
+
+
+def _without_side(field: str, value: str) -> SettingsRefused:
+    return SettingsRefused(
+        f"`model/{field}: {value}` must come with a second input beside each sequence",
+        got="a sequence alone",
+        fix="Leave it out, or name such as `data/static`.",
+    )
