@@ -187,6 +187,10 @@ def test_a_space_holds_what_is_of_effect_on_the_inputs(tmp_path: Path) -> None:
     assert "data/scaling" in numbers.space.parameters
     (warning,) = numbers.warnings
     assert warning.code == "spec/no-effect" and "`model/embedding`" in str(warning)
+    fused = load(tmp_path, whole, settings=["data/static=[age]", "model/fusion=gated"])
+    assert fused.space.parameters["model/fusion"].domain.default == "gated" and not fused.warnings
+    (warning,) = load(tmp_path, whole, settings=["model/fusion=gated"]).warnings
+    assert "`model/fusion`" in str(warning) and "nothing stands beside" in str(warning)
     texts = [whole.replace("id: id", "text: words"), whole.replace("rows.csv", "rows.conllu")]
     for text in texts:
         read = load(tmp_path, text)

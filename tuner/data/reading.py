@@ -294,7 +294,19 @@ def resolved(
             if name not in names:
                 mistakes.append(_absent(f"the column `{key}`", first, f"no column {name!r}", names))
     meaning = {layout.id, *layout.time, one, layout.group, *layout.targets}
-    meaning |= {*layout.derived.columns, *layout.static}
+    meaning |= {*layout.derived.columns}
+    if other := [n for n in layout.static if n in {*meaning, *text}]:
+        mistakes.append(
+            Mistake(
+                code="data/static",
+                rule="`data/static` of sequences must be number columns without another meaning",
+                where="data/static",
+                got=join_some(map(repr, other)),
+                fix="Leave them out: the target is what is to be found, and `data/categories` are "
+                "read at each step.",
+            )
+        )
+    meaning |= {*layout.static}
     features = layout.features or tuple(
         n for n in names if n not in meaning and columns.is_numeric(first, n)
     )

@@ -87,7 +87,17 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
                 fix="Leave it out: every feature is read at every step.",
             )
         )
-    mistakes += _check_static(config, task, layout)
+    if config.static and not task.sided:
+        mistakes.append(
+            Mistake(
+                code="data/covariates",
+                rule="`data/static` must come with a forecast, or with sequences that one network "
+                "reads as wholes",
+                where="data/static",
+                got=f"{', '.join(config.static)}, of a task that does something else with them",
+                fix="Leave it out, or take such as `task: classification` or `regression`.",
+            )
+        )
     made = ("categories", "calendar", "rolling", "clip") if layout.text else ()
     for key in made:
         if getattr(config, key):
@@ -100,38 +110,6 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
                     fix="Leave it out.",
                 )
             )
-
-
-def _check_static(config: DataConfig, task: TaskData, layout: Layout) -> list[Mistake]:
-    """Refuses constant columns where no second input is read, and those that mean something else."""
-    if not config.static:
-        return []
-    names = ", ".join(config.static)
-    if not task.sided:
-        return [
-            Mistake(
-                code="data/covariates",
-                rule="`data/static` must come with a forecast, or with sequences that a network "
-                "reads as wholes",
-                where="data/static",
-                got=f"{names}, of a task that does something else with them",
-                fix="Leave it out, or take such as `task: classification` or `regression`.",
-            )
-        ]
-    meaning = {layout.id, *layout.time, layout.label, *layout.targets, layout.group, layout.text}
-    meaning |= {*layout.derived.columns}
-    if not (other := [name for name in config.static if name in meaning]):
-        return []
-    return [
-        Mistake(
-            code="data/static",
-            rule="`data/static` of sequences must be number columns without another meaning",
-            where="data/static",
-            got=", ".join(map(repr, other)),
-            fix="Leave them out: the target is what is to be found, and `data/categories` are "
-            "read at each step.",
-        )
-    ]
 
 
 def _check_named(

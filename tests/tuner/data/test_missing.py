@@ -93,7 +93,7 @@ def test_a_forecast_neither_looks_ahead_nor_loses_steps(
 
 
 @pytest.mark.parametrize(
-    "data", [{"known": ["x"]}, {"static": ["x"]}, {"validation": {"origins": 3}}]
+    "data", [{"known": ["x"]}, {"validation": {"origins": 3}}]
 )
 def test_labelled_sequences_have_no_horizon(tmp_path: Path, data: dict[str, Any]) -> None:
     with pytest.raises(DataError) as refused:

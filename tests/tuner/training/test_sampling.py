@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from tuner.data.augmentations import mixup, shift
+from tuner.data.augmentations._chance import Chance, keys
 from tuner.tasks._balance import Balance
 from tuner.tasks._base import Batch
 from tuner.training.rank import Rank
@@ -121,6 +123,48 @@ def test_between_two_rows_time_and_value_go_evenly() -> None:
     assert not half.inputs[0, 4:].any()
     same = between(one, other, torch.tensor([0.0]))
     assert torch.equal(same.inputs[:, :3], one.inputs) and same.lengths.tolist() == [3]
+
+
+def test_what_stands_beside_two_rows_is_mixed_as_they_are() -> None:
+    def row(value: float, side: list[float]) -> Batch:
+        return Batch(
+            inputs=torch.full((1, 2, 1), value),
+            lengths=torch.tensor([2]),
+            side=torch.tensor([side]),
+            targets=torch.tensor([1]),
+            weights=torch.ones(1),
+        )
+
+    one, other = row(0, [1.0, 10.0]), row(4, [3.0, 30.0])
+    quarter = between(one, other, torch.tensor([0.25]))
+    assert quarter.inputs[0, 0, 0] == 1 and quarter.side.tolist() == [[1.5, 15.0]]
+    chance = Chance(keys(0, torch.arange(1)), "mixup")
+    mixed = mixup.apply(one, 1.0, chance, lambda: other)
+    kept = float(mixed.share[0])
+    assert 0.5 <= kept < 1
+    expected = kept * one.side + (1 - kept) * other.side
+    torch.testing.assert_close(mixed.side, expected)
+    moved = shift.apply(one, 1.0, Chance(keys(0, torch.arange(1)), "shift"), lambda: other)
+    assert moved.side is one.side
+
+
+def test_neighbours_are_near_beside_them_too() -> None:
+    side = torch.tensor([[0.0], [5.0], [0.1], [5.1], [0.0], [0.0], [0.0], [0.0], [0.0]])
+    classes = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1])
+    everything = Batch(
+        inputs=torch.zeros(9, 1, 1),
+        lengths=torch.ones(9).long(),
+        side=side,
+        targets=None,
+        weights=torch.ones(9),
+    )
+
+    def rows(places: np.ndarray) -> Batch:
+        some = {n: None if v is None else v[places] for n, v in vars(everything).items()}
+        return Batch(**some)
+
+    near = nearest(rows, None, Balance(how="synthetic", class_R=classes, neighbors=1))
+    assert near[:4, 0].tolist() == [2, 3, 0, 1]
 
 
 def test_neighbours_are_the_nearest_of_the_class() -> None:

@@ -71,6 +71,7 @@ def read(path: Path, layout: Layout) -> RawTable:
         )
 
     meaning = {layout.id, *layout.time, layout.label, layout.text, layout.target_text, layout.group}
+    meaning |= {layout.side_picture.path} if layout.side_picture else set()
     texts = dict.fromkeys(names, pa.string())
     numbers = {name: pa.string() if name in meaning else pa.float64() for name in names}
     try:

@@ -100,7 +100,7 @@ def _plain(path: Path, schema: pyarrow.Schema, layout: Layout) -> list[str]:
     from tuner.errors import DataError, Mistake
 
     named = {layout.id, *layout.time, layout.label, layout.target_text, layout.group}
-    named |= {*layout.targets, *(layout.features or ())}
+    named |= {*layout.targets, *(layout.features or ()), *layout.static}
     columns, mistakes = [], []
     for field in schema:
         nested = pa.types.is_nested(field.type)
