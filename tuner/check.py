@@ -78,7 +78,7 @@ def _inputs(card: DataCard) -> str:
     if card.vocabulary:
         found = f"{len(card.vocabulary)} known tokens"
     layout = card.layout
-    side = [f"{len(layout.static)} numbers"] * bool(layout.static)
+    side = [f"{len(layout.static)} number{'s' * (len(layout.static) > 1)}"] * bool(layout.static)
     side += ["a picture"] * (layout.side_picture is not None)
     return f"{found}, {' and '.join(side)} beside each sequence" if side else found
 

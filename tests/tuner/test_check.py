@@ -93,6 +93,11 @@ def test_a_condition_keeps_them_apart(spec: Path) -> None:
         (PlanError, ["model/hidden_size=[64, 900000]"], ["`model/hidden_size` = 900000", "GiB"]),
         (
             PlanError,
+            ["model/initial_state=conditioned"],
+            ["must come with a second input", "data/static", "[model/settings]"],
+        ),
+        (
+            PlanError,
             ["model/hidden_size=128", "model/parameters=50"],
             ["`model/parameters` must be within 2%", "gave 50.", "[model/settings]"],
         ),

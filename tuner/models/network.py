@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +71,7 @@ class Network(nn.Module):
         side_BX: Tensor | None = None,
     ) -> Outputs:
         """Maps each sequence, or each of its steps, to its outputs."""
-        side_BS = None if self.side is None else self.side(side_BX)
+        side_BS: Any = None if self.side is None else self.side(side_BX)
         if self.pictures is not None:
             x, lengths_B = self.pictures(x, lengths_B)
         steps = Steps(x, lengths_B)

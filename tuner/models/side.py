@@ -38,8 +38,8 @@ class SideInput(nn.Module):
             self.pictures = Pictures(side.picture, layers, filters)
         self.fusion: Late | Gated | None = None
         if not self.is_early:
-            kind = Gated if config.fusion == "gated" else Late
-            self.fusion = kind(sequence, said(config, side), config.joined_size)
+            sizes = sequence, said(config, side), config.joined_size
+            self.fusion = Gated(*sizes) if config.fusion == "gated" else Late(*sizes)
 
     def forward(self, side_BX: Tensor) -> Tensor:
         """What is said beside each sequence."""

@@ -21,7 +21,7 @@ LENGTHS_B = torch.tensor([5, 2, 1])
 def network(side: Side = BOTH, *, per_step: bool = False, **options: Any) -> Network:
     torch.manual_seed(0)
     config = RecurrentConfig(
-        **{"hidden_size": 4, "picture_layers": 2, "convolution_filters": 3} | options
+        **{"hidden_size": 4, "picture_layers": 2, "convolution_filters": 8} | options
     )
     module = build(config, Dropouts(), Shape(3, 2, per_step=per_step, side=side))
     assert isinstance(module, Network)
