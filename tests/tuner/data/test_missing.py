@@ -92,9 +92,7 @@ def test_a_forecast_neither_looks_ahead_nor_loses_steps(
     assert [m.code for m in refused.value.mistakes] == [f"data/{code}"]
 
 
-@pytest.mark.parametrize(
-    "data", [{"known": ["x"]}, {"validation": {"origins": 3}}]
-)
+@pytest.mark.parametrize("data", [{"known": ["x"]}, {"validation": {"origins": 3}}])
 def test_labelled_sequences_have_no_horizon(tmp_path: Path, data: dict[str, Any]) -> None:
     with pytest.raises(DataError) as refused:
         store_of(tmp_path, rows(), missing="zero", **data)

@@ -1,4 +1,4 @@
-"""A second input leaves with the graph: equal at any size, asked for, and refused where it cannot."""
+"""A second input leaves with its graph: equal at any size, asked for, or refused by name."""
 
 from __future__ import annotations
 
