@@ -46,9 +46,8 @@ def accuracy(folder: Path, name: str, data: dict[str, Any], **values: Any) -> fl
     small = {"optimizer/lr": 0.03, "training/epochs": 25, "training/batch_size": 32}
     small |= {"model/picture_layers": 1, "model/convolution_filters": 4}
     rank = Rank("cpu", 1)
-    rank.start(
-        made.job(place / "data", place / "-".join(map(str, values.values())), small | values)
-    )
+    trial = place / "-".join(map(str, values.values()))
+    rank.start(made.job(place / "data", trial, small | values))
     best = 0.0
     while True:
         report = rank.epoch()
@@ -69,11 +68,6 @@ def test_both_together_say_what_neither_does(
     name = "-".join(beside)
     given = {"features": ["x"], **beside}
     assert accuracy(folder, name, given, **{"model/fusion": fusion}) >= 0.95
-
-
-def test_a_state_that_the_second_input_starts_says_it_too(folder: Path) -> None:
-    values = {"model/fusion": "early", "model/initial_state": "conditioned"}
-    assert accuracy(folder, "static", {"features": ["x"], **STATIC}, **values) >= 0.95
 
 
 @pytest.mark.parametrize(
