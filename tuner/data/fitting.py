@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,8 @@ def _plain(fitted: Statistics, places: Sequence[int]) -> Statistics:
     for place in places:
         for name, value in zip(names, (0.0, 1.0, 0.0, 1.0, 0.0, 1.0), strict=True):
             facts[name][place] = value
-    return replace(fitted, **{name: tuple(values) for name, values in facts.items()})
+    known: dict[str, Any] = {name: tuple(values) for name, values in facts.items()}
+    return replace(fitted, **known)
 
 
 def _clipped(
