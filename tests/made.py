@@ -279,7 +279,7 @@ def of_task(name: str, folder: Path, **sizes: int) -> Path:
         clips_csv(folder / "rows.csv", **sizes)
         data = {"train": "rows.csv", "frames": {"height": 6, "width": 8}, "target": "label"}
         data |= {"test": 0.2, "duplicates": "warn"}
-    elif name == "ctc":
+    elif name in ("ctc", "synthesis"):
         recordings_jsonl(folder / "rows.jsonl", **sizes)
         data = {"train": "rows.jsonl", "audio": AUDIO, "target": "text", "test": 0.2}
     elif name == "control":

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tuner.data.layout import Layout
+from tuner.data.layout import Layout, Target
 
 SPLITS = ("train", "validation", "test")
 """A split's number is its place in here."""
@@ -23,9 +23,10 @@ class TaskData:
     kind: Kind
     """Sequences that belong to a split as a whole, series that are cut by time and forecast, or
     histories of events, cut by time, too."""
-    target: Literal["class", "number", "tags", "numbers", "tokens", "none", "next"] = "class"
+    target: Target = "class"
     """What each sequence stands for: a class, a number or some, a tag or numbers at every step, a
-    text of its own tokens, nothing, or at every step the one after it. What stands for nothing is
+    text of its own tokens, a text that it is to be given for as frames, nothing, or at every step
+    the one after it. What stands for nothing is
     read as one stream, split by position."""
     target_tokens: str = "word"
     """The tokenizer of target texts, unless the spec names one."""
@@ -74,6 +75,8 @@ class Statistics:
     """How many training targets have 0, 1, 2, … tokens."""
     side: Statistics | None = None
     """Of the numbers that stand beside the training sequences, each counted once; None without."""
+    target_steps: tuple[int, ...] = ()
+    """Steps of all training sequences that stand for texts, and of the longest of them."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

@@ -41,7 +41,8 @@ def fitted(
             answers.numbers(train_S, train_N),
         )
         if answers.tokens is not None:
-            each = replace(each, **target_texts.fitted(answers.tokens, train_S, num_target_words))
+            texts = answers.tokens, sequences.length_S, train_S, num_target_words
+            each = replace(each, **target_texts.fitted(*texts))
         if sequences.observed_NF is not None:
             absent_F = (sequences.observed_NF[train_N] == 0).sum(axis=0)
             each = replace(each, missing=tuple(absent_F.tolist()))

@@ -15,6 +15,9 @@ from tuner.data.roles import Roles
 GIVEN = "given"
 """Tokens that need no tokenizer: each row is one."""
 
+Target = Literal["class", "number", "tags", "numbers", "tokens", "frames", "none", "next"]
+"""What a sequence can stand for."""
+
 Missing = Literal["error", "forward", "interpolate", "mean", "zero", "drop"]
 
 
@@ -29,7 +32,7 @@ class Layout:
     """The column of times, or those that tell one piece by piece; see `dates`."""
     label: str | None = None
     """Column with the label of a sequence or step; None where there is none."""
-    target: Literal["class", "number", "tags", "numbers", "tokens", "none", "next"] = "class"
+    target: Target = "class"
     """What a sequence stands for; see `TaskData`."""
     targets: tuple[str, ...] = ()
     """Columns with the numbers that a sequence, or a step, stands for."""

@@ -56,6 +56,9 @@ def read_for_prediction(
         DataError: every mistake that can be found.
     """
     mistakes: list[Mistake] = []
+    if layout.target == "frames":
+        # Of texts that are to be said there are no recordings yet.
+        layout = replace(layout, audio=None)
     tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
     return grouped(tables, layout, labels, words, horizon, target_words, warnings, mistakes)
 
@@ -72,6 +75,8 @@ def grouped(
 ) -> Steps:
     """The same from tables that have been read, with the mistakes that were found in doing so."""
     mistakes = list(mistakes)
+    if layout.target == "frames":
+        return _texts(tables, layout, target_words, mistakes)
     for table in tables:
         names = table.columns.column_names
         there = {*names}
@@ -139,6 +144,46 @@ def grouped(
         side_SX=side_SX,
         **known,
         ahead_S=None if ahead_S is None else ahead_S.astype(np.int32),
+    )
+
+
+def _texts(
+    tables: Sequence[RawTable], layout: Layout, words: Sequence[str], mistakes: list[Mistake]
+) -> Steps:
+    """Texts for which frames are to be given, a row each: sequences without a step."""
+    name = layout.target_text
+    assert name is not None
+    for table in tables:
+        names = table.columns.column_names
+        mistakes += [] if name in names else [reading.absent(table, name, names)]
+    if mistakes:
+        raise DataError(mistakes)
+    named = all(layout.id in table.columns.column_names for table in tables)
+    of_texts = Layout(
+        id=layout.id if named else None,
+        text=name,
+        tokens=layout.target_tokens,
+        tokenizer=layout.target_tokenizer,
+        lowercase=layout.lowercase,
+    )
+    found = texts.split([Part(split=0, table=table) for table in tables], of_texts, mistakes)
+    if mistakes:
+        raise DataError(mistakes)
+    token_M, forms = vocabulary.joined(found, words)
+    num = len(found.offset_S)
+    return Steps(
+        values_NF=np.zeros((1, len(layout.names)), np.float32),
+        observed_NF=None,
+        ids=Ids(found.ids),
+        offset_S=np.zeros(num, np.int64),
+        length_S=np.zeros(num, np.int32),
+        label_S=np.full(num, -1, np.int32),
+        target_tokens=TargetTokens(
+            token_M=token_M,
+            offset_S=found.offset_S.astype(np.int64),
+            length_S=found.length_S.astype(np.int32),
+            forms=forms,
+        ),
     )
 
 

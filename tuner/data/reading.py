@@ -66,7 +66,7 @@ def first_layout(
     is_labelled = task.kind == "sequence" and task.target != "none"
     target = config.target
     names = [target] if isinstance(target, str) else target
-    is_text, is_next = task.target == "tokens", task.target == "next"
+    is_text, is_next = task.target in ("tokens", "frames"), task.target == "next"
     has_numbers = task.target in ("number", "numbers")
     is_class = is_labelled and not is_text and not has_numbers
     if (is_class or is_text or is_next) and names and len(names) > 1:
@@ -187,7 +187,7 @@ def _target_tokens(config: DataConfig, task: TaskData, mistakes: list[Mistake]) 
     keys = ("target_tokens", "target_vocabulary", "target_max_length")
     given = [key for key in keys if getattr(config, key) is not None]
     given += ["target_min_count"] if config.target_min_count > 1 else []
-    if task.target != "tokens":
+    if task.target not in ("tokens", "frames"):
         mistakes += [
             Mistake(
                 code="data/target-tokens",

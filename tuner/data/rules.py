@@ -31,6 +31,17 @@ def check(config: DataConfig, task: TaskData, layout: Layout, mistakes: list[Mis
         mistakes += _check_named("frames", ("clips", "frames"), (), config, task)
     if layout.audio is not None:
         mistakes += _check_named("audio", ("recordings", "frames"), ("time",), config, task)
+    if task.target == "frames" and layout.text is not None:
+        mistakes.append(
+            Mistake(
+                code="data/frames",
+                rule="what is given for a text must be frames of numbers: `data/text` must be left "
+                "out",
+                where="data/text",
+                got=repr(layout.text),
+                fix="Name the column of the texts as `data/target`.",
+            )
+        )
     if task.kind == "history":
         _check_history(config, mistakes)
         return
@@ -135,7 +146,8 @@ def _check_named(
                 f"{by_frame}",
                 where=f"data/{key}",
                 got="a task that does something else with them",
-                fix="Take such as `task: classification`, `regression`, `ctc` or `captioning`.",
+                fix="Take such as `task: classification`, `regression`, `ctc`, `synthesis` or "
+                "`captioning`.",
             )
         )
     for other in ("text", "features", "categories", "calendar", "rolling", *others):

@@ -75,7 +75,7 @@ class Steps:
     offset_S: np.ndarray
     """int64: first step of each sequence."""
     length_S: np.ndarray
-    """int32: steps of each sequence, at least 1."""
+    """int32: steps of each sequence, at least 1; 0 of a raw text whose frames are to be given."""
     label_S: np.ndarray
     """int32: place in the card's labels; -1 without one."""
     token_N: np.ndarray | None = None

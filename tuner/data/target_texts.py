@@ -187,13 +187,16 @@ def align(
         )
 
 
-def fitted(tokens: TargetTokens, train_S: np.ndarray, num_words: int) -> dict[str, Any]:
-    """The facts of training targets, as `Statistics` names them."""
+def fitted(
+    tokens: TargetTokens, length_S: np.ndarray, train_S: np.ndarray, num_words: int
+) -> dict[str, Any]:
+    """The facts of training targets and of their sequences' steps, as `Statistics` names them."""
     train_M = np.repeat(train_S, tokens.length_S)
     counts_V = vocabulary.counts(tokens.token_M[train_M], num_words)
     return {
         "target_token_counts": tuple(counts_V.tolist()),
         "target_lengths": tuple(np.bincount(tokens.length_S[train_S]).tolist()),
+        "target_steps": (int(length_S[train_S].sum()), int(length_S[train_S].max(initial=0))),
     }
 
 

@@ -1,4 +1,4 @@
-"""How large a decoder is, without torch, which the driver of a sweep does without."""
+"""How large a decoder of texts or frames is, without torch, which a sweep's driver does without."""
 
 from __future__ import annotations
 
@@ -54,3 +54,27 @@ def _attention(kind: Looking, read: int, width: int) -> int:
             return read * width if read != width else 0
         case "none":
             return 0
+
+
+BELLS = 5
+"""Of the window of a decoder of frames, as many as Battenberg et al. (2020) have."""
+
+
+def num_frame_parameters(config: RecurrentConfig, outputs: int, pooled: int) -> int:
+    """What `FrameDecoder` allocates.
+
+    Args:
+        outputs: bands of a frame, and one.
+        pooled: units of what its states start from.
+    """
+    width, read = config.hidden_size, config.joined_size
+    cell = registry.get("cells", config.cell)
+    # A frame goes through two layers.
+    total = outputs * width + (width + 1) * width
+    for inputs in [width + read, *[width] * (config.layers - 1)]:
+        total += cell.num_parameters(inputs, width)
+    total += 2 * config.layers * width if config.norm == "layer" else 0
+    total += (width + 1) * 3 * BELLS
+    total += (pooled + 1) * config.layers * len(cell.STATE) * width
+    total += (width + read + 1) * width
+    return total + (width + 1) * config.frames_per_step * outputs

@@ -77,11 +77,20 @@ class Shape:
     texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
     side: Side | None = None
     """(x, lengths_B, side_BX=…) → y: a second input beside each sequence; None without one."""
+    pace: float = 0.0
+    """(x, lengths_B, frames_BUM) → y_BUO of each frame that a decoder gives, and what it gives
+    freely; see `Synthesizer`. The outputs are the bands of a frame and whether it is the last.
+    Steps that training data have per frame; 0 where no frames are given."""
 
     @property
     def causal(self) -> bool:
         """Whether no step's output may follow from later steps."""
         return self.carries or self.following or self.looks_back
+
+    @property
+    def is_two_parts(self) -> bool:
+        """Whether a decoder gives what an encoder has read for it."""
+        return self.decodes or self.pace > 0
 
     @property
     def pooled(self) -> bool:
@@ -105,9 +114,9 @@ class Shape:
             raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
         if self.frame and (self.picture or self.inputs % prod(self.frame)):
             raise ValueError(f"a step of frames is read as whole frames; got {self}")
-        if self.side and (self.side.size < 1 or self.carries or self.following or self.decodes):
+        if self.side and (self.side.size < 1 or self.carries or self.following or self.is_two_parts):
             raise ValueError(f"a second input stands beside sequences read as wholes; got {self}")
-        if self.decodes and (self.carries or self.per_step):
+        if self.is_two_parts and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from tuner.beam import Search
 from tuner.data.card import Statistics
 from tuner.data.roles import Roles
+from tuner.errors import Mistake
 from tuner.models.shape import Shape, Side
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ class Task(ABC):
     """Whether each step has an output, or each sequence one."""
     search: Search | None = None
     """How the model's answers are looked for, where they are texts that it says token by token."""
+    most_frames: int = 0
+    """Frames after which an answer ends in any case, where the model gives frames; else 0."""
     stride: int = 1
     """Input steps for each step that has an output."""
     draws: bool = False
@@ -229,8 +232,9 @@ class Task(ABC):
     @property
     def reads_targets(self) -> bool:
         """Whether the model is given a batch's targets as well: what it says next follows from what
-        was to be decoded before, and it scores them itself."""
-        return self.search is not None
+        was to be said before. In training it gives outputs of these alone; scored, it gives of
+        them and of what it says freely."""
+        return self.search is not None or self.most_frames > 0
 
     def words(self) -> Sequence[str]:
         """The tokens that the model knows, from its first known id on; none where it reads
@@ -324,6 +328,14 @@ class Task(ABC):
     @abstractmethod
     def prediction_rows(self, steps: Steps) -> np.ndarray:
         """The rows that `tuner predict` answers on raw input."""
+
+    def refused(self, steps: Steps) -> list[Mistake]:
+        """What raw input holds, though sound, that the model cannot answer."""
+        return []
+
+    def notes(self, steps: Steps, rows: np.ndarray, outputs: Outputs) -> list[str]:
+        """What a user should know of the answers to some rows."""
+        return []
 
     def is_labelled(self, steps: Steps) -> bool:
         """Whether raw input holds what its predictions can be compared with."""

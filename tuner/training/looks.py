@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from tuner.data.ids import END
 from tuner.models.attention import SelfAttention
 from tuner.models.encoder_decoder import EncoderDecoder
+from tuner.models.synthesizer import Synthesizer
 from tuner.plots.exhibits import Exhibit, Heat
-from tuner.tasks import _exhibits
+from tuner.tasks import _exhibits, _frame_exhibits
 from tuner.tasks._base import Batch, Run
 from tuner.tasks._decoded import DecodedTask
 
@@ -38,6 +39,8 @@ def exhibits(fit: Fit, rows: np.ndarray) -> dict[str, Exhibit]:
     found = fit.task.exhibits(fit.store, rows, run)
     if isinstance(fit.module, EncoderDecoder):
         return found | _looks_back(fit, fit.module, _exhibits.spread(rows, _TEXTS), run)
+    if isinstance(fit.module, Synthesizer):
+        return found | _alignments(fit, fit.module, _exhibits.spread(rows, _TEXTS), run)
     # Of a picture no step has a place that a row of numbers would show.
     if not fit.task.window and len(rows) and fit.task.facts.picture is None:
         found |= _attention(fit, _exhibits.spread(rows, _ROWS), run)
@@ -73,6 +76,31 @@ def _looks_back(
             rows=tuple(
                 (word, tuple(_shares(look_T, num_steps)))
                 for word, look_T in zip(words, looks, strict=True)
+            ),
+        )
+    return found
+
+
+def _alignments(fit: Fit, network: Synthesizer, rows: np.ndarray, run: Run) -> dict[str, Exhibit]:
+    """At which token of some texts a decoder looked in giving each frame of its own."""
+    batch = fit.task.batch(fit.store, rows)
+    (_, given_BLM, given_B), _ = run(batch, None)
+    given = batch.to_torch(fit.ranks.device)
+    with torch.no_grad():
+        frames_BLM = torch.from_numpy(given_BLM).to(fit.ranks.device)
+        weight_BST = network.weights(given.inputs, given.lengths, frames_BLM).cpu().numpy()
+    per_step = network.decoder.frames_per_step
+    found: dict[str, Exhibit] = {}
+    for b, row in enumerate(rows):
+        tokens = fit.task.step_names(fit.store, int(row))[:_STEPS]
+        places = _frame_exhibits.thinned(int(given_B[b]))
+        looks_UT = weight_BST[b, places // per_step, : len(tokens)]
+        found[f"attention-{b + 1}"] = Heat(
+            about="How much each frame that was given (a column) looks at each token (a row).",
+            columns=tuple(str(place + 1) for place in places),
+            rows=tuple(
+                (token, tuple(_shares(look_U, len(places))))
+                for token, look_U in zip(tokens, looks_UT.T, strict=True)
             ),
         )
     return found

@@ -79,6 +79,12 @@ class RecurrentConfig(ArchitectureConfig):
     matrix or a plain product as Luong et al. (2015), which train faster. Its cells, layers and
     units are as many as the encoder's, and `pooling` says what it starts from."""
 
+    frames_per_step: int = Field(default=2, ge=1, le=16)
+    """Frames that a decoder of frames gives at each step, the reduction factor of Wang et al.
+    (2017); of no effect elsewhere, as is the next one."""
+    frame_dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of what it reads of its last frame that training drops, in each of two layers."""
+
     parameters: int | None = Field(default=None, ge=1)
     """Of the whole network: solves `hidden_size`, which is then left out, within 2 %."""
 
@@ -127,6 +133,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.decoder import Decoder
     from tuner.models.encoder import Encoder
     from tuner.models.encoder_decoder import EncoderDecoder
+    from tuner.models.frame_decoder import FrameDecoder
     from tuner.models.frames import Frames
     from tuner.models.head import TiedHead
     from tuner.models.inputs import Characters, Tokens, Values
@@ -134,6 +141,7 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     from tuner.models.pictures import Pictures
     from tuner.models.side import SideInput
     from tuner.models.subsampling import Subsampling
+    from tuner.models.synthesizer import Synthesizer
 
     _check(config, shape)
     config = solved(config, shape)
@@ -169,11 +177,17 @@ def build(config: RecurrentConfig, dropouts: Dropouts, shape: Shape) -> nn.Modul
     pooling = None
     if shape.pooled:
         pooling = registry.get("poolings", config.pooling).build(*over_time)
-    if shape.decodes:
+    if shape.is_two_parts:
         assert pooling is not None
         sizes = {"read": config.joined_size, "pooled": _pooled_size(config, shape)}
-        decoder = Decoder(config, dropouts, vocabulary=shape.outputs, **sizes)
-        return EncoderDecoder(
+        decoder: Decoder | FrameDecoder
+        if shape.decodes:
+            decoder = Decoder(config, dropouts, vocabulary=shape.outputs, **sizes)
+        else:
+            bands = shape.outputs - 1
+            decoder = FrameDecoder(config, dropouts, bands=bands, pace=shape.pace, **sizes)
+        whole = EncoderDecoder if shape.decodes else Synthesizer
+        return whole(
             inputs,
             convolution,
             encoder,
@@ -291,10 +305,10 @@ def _count(config: RecurrentConfig, shape: Shape) -> int:
         total += registry.get("poolings", config.pooling).num_parameters(*over_time)
     if _with_transitions(config, shape).crf:
         total += (shape.outputs + 2) * shape.outputs
-    if shape.decodes:
-        return total + decoder_size.num_parameters(
-            config, shape.outputs, _pooled_size(config, shape)
-        )
+    if shape.is_two_parts:
+        texts, frames = decoder_size.num_parameters, decoder_size.num_frame_parameters
+        count = texts if shape.decodes else frames
+        return total + count(config, shape.outputs, _pooled_size(config, shape))
     return total + _head(config, shape)
 
 
@@ -343,7 +357,7 @@ def _pooled_size(config: RecurrentConfig, shape: Shape) -> int:
 
 
 def _is_tied(config: RecurrentConfig, shape: Shape) -> bool:
-    return config.tied and shape.vocabulary > 0 and not shape.decodes
+    return config.tied and shape.vocabulary > 0 and not shape.is_two_parts
 
 
 def _with_transitions(config: RecurrentConfig, shape: Shape) -> Shape:
