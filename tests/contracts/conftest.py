@@ -20,6 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "forecasting": {"data/normalization": "last"},
     "fused": {"model/fusion": "gated", "model/initial_state": "conditioned"},
     "seq2seq": {"model/directions": 2, "model/cell": "gru"},
+    "synthesis": {"model/frames_per_step": 3, "model/directions": 2, "model/cell": "gru"},
     "recommendation": {"model/tied": True, "data/history": 6},
 }
 

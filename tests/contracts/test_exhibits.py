@@ -26,6 +26,7 @@ SHOWN = {
     "recommendation": {"rankings", "ranks"},
     "regression": {"predicted-1", "predicted-2"},
     "seq2seq": {"errors", "attention-1"},
+    "synthesis": {"frames-1", "truth-1", "attention-1"},
     "tagging": {"tags", "errors", "self-attention"},
     "video": {"confusion"},
 }

@@ -23,6 +23,7 @@ SETTINGS = {
     "tagging": {"model/crf": True, "data/characters": 3},
     "language_modelling": {"model/directions": 1, "data/window": 24},
     "seq2seq": {"data/characters": 2},
+    "synthesis": {"model/frames_per_step": 3},
     "recommendation": {"model/directions": 1, "model/tied": True},
 }
 """What a task's networks have besides."""

@@ -25,6 +25,7 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
     "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],
+    "synthesis": [{"model/frames_per_step": 3}],
     "recommendation": [
         {"model/tied": True, "data/history": 4},
         {"loss/name": "sampled_softmax", "loss/negatives": 5},

@@ -20,6 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tagging": {"model/crf": True, "regularization/embedding_dropout": 0.1},
     "language_modelling": {"data/window": 24, "training/batch_size": 4},
     "seq2seq": {"regularization/scheduled_sampling": 0.8},
+    "synthesis": {"model/frames_per_step": 3},
     "recommendation": {"loss/name": "top1_max", "augmentation/token_dropout": 0.2},
 }
 CASES = [(name, 1.0) for name in list(made.TASKS)] + [("language_modelling", 0.5)]

@@ -25,6 +25,7 @@ TASKS = {
     "recommendation": {"name": "recommendation"},
     "regression": {"name": "regression"},
     "seq2seq": {"name": "seq2seq"},
+    "synthesis": {"name": "synthesis"},
     "tagging": {"name": "tagging"},
 }
 READY_MADE = [name for name in search_spaces.names() if "/" not in name]

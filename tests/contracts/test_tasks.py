@@ -40,7 +40,7 @@ def task(name: str, store: Store) -> Task:
 
 def outputs_of(task: Task, num: int, steps: int = 64) -> torch.Tensor:
     """Made outputs of rows in training; where steps have outputs, of as many as a row may have."""
-    shape = [num, *([steps] if task.per_step or task.search else []), task.num_outputs]
+    shape = [num, *([steps] if task.per_step or task.reads_targets else []), task.num_outputs]
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -58,15 +58,18 @@ def heard(task: Task, outputs: torch.Tensor, batch: Batch, seed: int = 1) -> Out
 
 def cut(task: Task, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
     """Those of the steps that a batch, or its targets, have."""
-    if task.search:
+    if task.reads_targets:
         return outputs[:, : batch.targets.shape[1]]
     return outputs[:, : batch.inputs.shape[1]] if task.per_step else outputs
 
 
 def scored(task: Task, outputs: torch.Tensor, batch: Batch) -> Outputs:
-    """The same as a model that is scored gives them: of one that says texts, what it says."""
-    if not task.search:
+    """The same as a model that is scored gives them: of one that says texts or frames, what it
+    says."""
+    if not task.reads_targets:
         return cut(task, outputs, batch)
+    if task.most_frames:
+        return cut(task, outputs, batch), outputs[:, :4, :-1], torch.full((len(outputs),), 4)
     return -cut(task, outputs, batch)[..., 0].abs(), outputs[:, :4, 3:].argmax(dim=-1) + 3
 
 
