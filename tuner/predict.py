@@ -1,4 +1,5 @@
-"""`tuner predict`: raw files or standard input through an exported model to a table."""
+"""`tuner predict`: raw files or standard input through an exported model to a table, or to WAV files
+of what it says."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeGuard
 
-from tuner import registry
+from tuner import registry, speaking
 from tuner.data.files import shown
 from tuner.errors import CommandError, DataError, Mistake
 from tuner.files import write_bytes
@@ -44,8 +45,9 @@ def predict(
     Args:
         model: folder of a bundle.
         inputs: the files; `-` is standard input.
-        output: a `.csv`, `.jsonl` or `.parquet`; without one, or for `-`, standard output, as JSON
-            Lines where `format` is `jsonl`, else as CSV.
+        output: a `.csv`, `.jsonl` or `.parquet`; without an extension a new folder for WAV files,
+            of a model that gives frames of recordings; without an output, or for `-`, standard
+            output, as JSON Lines where `format` is `jsonl`, else as CSV.
         format: of the inputs; None: as in training, or by their extensions, and CSV for standard
             input.
         model_format: the form of the model that answers, of those that the bundle holds.
@@ -53,11 +55,14 @@ def predict(
     Raises:
         BundleError: the model's files are not whole, or it does not hold this form.
         DataError: the input files, every mistake.
-        CommandError: no such format, or an output that cannot be written.
+        CommandError: no such format, an output that cannot be written, or answers that cannot be
+            heard.
     """
     target = None if output in (None, STANDARD) else Path(str(output))
     _refuse(inputs, target, format)
     predictor = Predictor.open(model, model_format)
+    if _is_folder(target) and (mistakes := speaking.refusals(predictor, str(target))):
+        raise CommandError(mistakes)
     with _standard_input(inputs, format or predictor.layout.format or _DEFAULT) as copy:
         paths = [copy if name == STANDARD else Path(name) for name in inputs]
         here = shown(copy)
@@ -70,16 +75,26 @@ def predict(
     if target is None:
         content = _encoded(answers.columns, ".jsonl" if format == "jsonl" else ".csv")
         sys.stdout.write(content.decode())
+    elif _is_folder(target):
+        _write_folder(target, predictor, answers)
     else:
         _write(target, _encoded(answers.columns, target.suffix))
     return answers
 
 
+def _is_folder(target: Path | None) -> TypeGuard[Path]:
+    return target is not None and not target.suffix
+
+
 def _refuse(inputs: Sequence[str], target: Path | None, format: str | None) -> None:
     """All that is wrong with the command line, before anything is opened."""
     mistakes = []
-    if target is not None and target.suffix not in _FORMATS:
-        rule = f"--output must end in one of {', '.join(_FORMATS)}"
+    if _is_folder(target) and os.path.lexists(target):
+        rule, got = "--output must be a new folder where it has no extension", "one that is there"
+        fix = "Name another folder, or remove this one."
+        mistakes.append(_mistake("exists", rule, str(target), got, fix))
+    elif target is not None and target.suffix not in ("", *_FORMATS):
+        rule = f"--output must end in one of {', '.join(_FORMATS)}, or be a folder of WAV files"
         mistakes.append(
             _mistake("not-writable", rule, str(target), "another", "Name another file.")
         )
@@ -129,6 +144,21 @@ def _encoded(columns: Mapping[str, list[Any]], suffix: str) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([list(columns), *rows])
     return text.getvalue().encode()
+
+
+def _write_folder(target: Path, predictor: Predictor, answers: Answers) -> None:
+    """All files appear at once, or none."""
+    try:
+        with TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}.") as place:
+            made = Path(place) / "made"
+            made.mkdir()
+            speaking.write(made, predictor, answers)
+            made.rename(target)
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise CommandError(
+            _mistake("not-writable", "--output must be writable", str(target), got, "Name another.")
+        ) from None
 
 
 def _write(target: Path, content: bytes) -> None:

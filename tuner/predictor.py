@@ -20,10 +20,10 @@ from tuner.data.layout import GIVEN, Layout
 from tuner.data.predicting import grouped, read_for_prediction
 from tuner.data.store import Steps
 from tuner.data.table import RawTable
-from tuner.errors import BundleError, Mistake
+from tuner.errors import BundleError, DataError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CONTENTS
-from tuner.export.decoding import decoded
+from tuner.export.decoding import answered
 from tuner.export.integrity import altered
 from tuner.tasks._base import Batch, Facts, Outputs, Task
 
@@ -102,6 +102,8 @@ class Predictor:
 
     def _answer(self, steps: Steps, notes: list[str]) -> Answers:
         task = self.task
+        if mistakes := task.refused(steps):
+            raise DataError(mistakes)
         self._note_longer(steps, notes)
         rows = task.prediction_rows(steps)
         scored = len(rows) > 0 and task.is_labelled(steps)
@@ -112,11 +114,8 @@ class Predictor:
         sums: list[Any] = []
         for piece in _pieces(rows, task.lengths(steps, rows)):
             batch = task.batch(steps, piece)
-            outputs: Outputs
-            if task.search is not None:
-                outputs = decoded(self._bundle, batch, task.search)
-            else:
-                outputs = self._bundle.run(*batch.given)
+            outputs = answered(self._bundle, batch, task)
+            notes += task.notes(steps, piece, outputs)
             if scored:
                 sums.append(_sums(task, outputs, batch))
             for name, values in task.decode(steps, piece, outputs, batch).items():
@@ -179,9 +178,11 @@ def task_of(bundle: Bundle) -> Task:
     asks = (shape.outputs, shape.per_step, shape.stride, shape.vocabulary, shape.characters)
     gives = (wants.outputs, wants.per_step, wants.stride, wants.vocabulary, wants.characters)
     reads = shape.vocabulary or shape.inputs == wants.inputs
-    decodes, rows = wants.decoder is not None, shape.picture[0] if shape.picture else 0
-    more = (shape.decodes, rows, shape.side.size if shape.side else 0)
-    if not reads or (*asks, *more) != (*gives, decodes, wants.fixed, wants.side):
+    asks_decoder = shape.decodes, shape.pace > 0, shape.picture[0] if shape.picture else 0
+    frames = wants.decoder is not None and wants.decoder.frames_per_step > 0
+    gives_decoder = wants.decoder is not None and not frames, frames, wants.fixed
+    beside = shape.side.size if shape.side else 0
+    if not reads or (*asks, *asks_decoder, beside) != (*gives, *gives_decoder, wants.side):
         rule = "the task must read and give what the graph does"
         raise BundleError(altered(bundle.folder / CONTENTS, rule, f"{shape} beside {wants}"))
     return task

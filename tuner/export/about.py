@@ -95,6 +95,13 @@ def _scores(
 def _limits(card: DataCard, task: Task, signature: Signature) -> list[str]:
     """A sentence for each thing that the training data did not hold."""
     lengths, labels, words = card.lengths, task.facts.labels, task.words()
+    if task.most_frames:
+        return [
+            f"It knows {len(words)} tokens of the training texts, and nothing of how others sound: "
+            "`tuner predict` refuses them, as it does texts that are far longer.",
+            f"Its longest answer is one of {task.most_frames:,} frames; what has come to no end by "
+            "then is cut off, and told.",
+        ]
     found = []
     if not task.window:
         found.append(

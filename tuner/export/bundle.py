@@ -139,31 +139,32 @@ class Bundle:
             DataError: as for `run`.
         """
         wants = self.contents.about.signature.decoder
-        assert wants is not None, "a bundle that decodes texts"
+        assert wants is not None, "a bundle with a decoder"
         return self._run(x, lengths_B, [])
 
     def step(
         self,
-        ids_N: np.ndarray,
+        last_N: np.ndarray,
         lengths_N: np.ndarray,
         kept: Sequence[np.ndarray],
         states: Sequence[np.ndarray],
     ) -> tuple[np.ndarray, list[np.ndarray]]:
-        """logits_NV of the token that follows these, and the states after it.
+        """logits_NV of the token that follows these, or y_NSO of frames, and the states after it.
 
         Args:
-            ids_N: the last token of each row.
+            last_N: the last token of each row, or its last frame.
             lengths_N: steps of each row's sequence.
             kept: of each row's sequence, by `encode`.
             states: of each row.
         """
         wants = self.contents.about.signature.decoder
-        assert wants is not None, "a bundle that decodes texts"
+        assert wants is not None, "a bundle with a decoder"
         lengths = [lengths_N.astype(np.int64)] if kept else []
-        given = [ids_N.astype(np.int64), *states, *kept, *lengths]
+        kind = np.float32 if wants.frames_per_step else np.int64
+        given = [last_N.astype(kind), *states, *kept, *lengths]
         arrays = dict(zip(wants.names()[0], given, strict=True))
-        logits_NV, *rest = self._answered(DECODER, arrays)
-        return logits_NV, rest[: len(states)]
+        found, *rest = self._answered(DECODER, arrays)
+        return found, rest[: len(states)]
 
     def start(self, num: int) -> list[np.ndarray]:
         """The states of so many streams before their first step."""

@@ -80,6 +80,8 @@ def _reads(about: About) -> str:
 
 def _gives(about: About) -> str:
     if about.signature.decoder is not None:
+        if about.signature.decoder.frames_per_step:
+            return f"frames of {about.signature.outputs - 1} numbers per sequence"
         return f"a text of {about.signature.outputs} kinds of tokens per sequence"
     return (
         f"{about.signature.outputs} numbers per "
@@ -96,6 +98,16 @@ def _more(about: About) -> str:
         )
     if about.signature.decoder is not None:
         kept = ", `lengths`" if about.signature.decoder.kept else ""
+        if about.signature.decoder.frames_per_step:
+            return (
+                "`decoder.onnx` gives frames step by step: `frame` [batch, bands], the last one, "
+                "zeros at the start, `lengths` and what `model.onnx` gave make `frames` [batch, "
+                f"{about.signature.decoder.frames_per_step}, bands + 1], the log-odds that each is "
+                "the last one behind its bands, and `next_0` and so on, which are `state_0` and so "
+                "on of the step after it. Bands are in deviations of the training frames. An "
+                "answer ends by the frame at which the chance that none before was the last has "
+                "fallen below a half."
+            )
         return (
             "`decoder.onnx` decodes a text token by token: `ids` [batch], the last token, 2 at the "
             f"start{kept} and what `model.onnx` gave make `logits` [batch, tokens] of the next "

@@ -15,7 +15,7 @@ VERSION: Literal[1] = 1
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
 DECODER = "decoder.onnx"
-"""Of models that decode texts: the graph that gives the next token."""
+"""Of models that decode texts or frames: the graph that gives what comes next."""
 CONTENTS = "bundle.json"
 CARD = "card.md"
 MANIFEST = "MANIFEST.json"
@@ -53,12 +53,18 @@ class DecoderSignature(Config):
     makes them into `logits` [N, outputs], `next_0` and so on, and `weights` [N, T], how much each
     step was looked at. Ids are 0 padding, 1 unknown, 2 the start and 3 the end of a text, then the
     tokens of `target_vocabulary`. Without attention nothing is kept, and lengths are not taken.
+
+    Of a decoder of frames `frame` [N, outputs - 1] stands for `ids`, the last frame or at first
+    zeros, and `frames` [N, frames_per_step, outputs] for `logits`: bands, and the log-odds that a
+    frame is the last one.
     """
 
     kept: tuple[int, ...]
     """Units of what is kept of each step."""
     states: tuple[tuple[int, int], ...]
     """Levels L and units H of each state."""
+    frames_per_step: int = Field(default=0, ge=0)
+    """Of a decoder of frames; 0 of one of tokens."""
 
     def encoded(self) -> list[str]:
         """The names of what the first graph gives."""
@@ -70,8 +76,9 @@ class DecoderSignature(Config):
         lengths, weights = (["lengths"], ["weights"]) if self.kept else ([], [])
         encoded, num = self.encoded(), len(self.kept)
         after = [f"next_{i}" for i in range(len(self.states))]
-        takes = ["ids", *encoded[num:], *encoded[:num], *lengths]
-        return takes, ["logits", *after, *weights]
+        last, given = ("frame", "frames") if self.frames_per_step else ("ids", "logits")
+        takes = [last, *encoded[num:], *encoded[:num], *lengths]
+        return takes, [given, *after, *weights]
 
 
 class Signature(Config):
@@ -109,7 +116,8 @@ class Signature(Config):
     """Of a second input beside each sequence: `side` [B, side], float32, its numbers, scaled, then
     the pixels of its picture; 0 without one."""
     decoder: DecoderSignature | None = None
-    """Of a model that decodes texts of `outputs` ids, in a graph beside the one that reads."""
+    """Of a model that decodes texts of `outputs` ids, or frames of as many numbers less the last,
+    in a graph beside the one that reads."""
 
 
 class DataUsed(Config):

@@ -1,4 +1,5 @@
-"""An encoder-decoder as two graphs: one that reads a sequence, one that gives the next token."""
+"""A network of two parts as two graphs: one that reads a sequence, one that gives what comes next,
+a token or some frames."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from tuner.export.contents import DecoderSignature, Signature
 from tuner.export.formats._base import Runner
 from tuner.export.onnx import TRACED, export, tell_sizes
 from tuner.export.verify import Batch, differs
-from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.shape import Shape
 from tuner.models.steps import Steps
+from tuner.models.two_parts import TwoParts
 
 
 class Encoding(nn.Module):
     """(x, lengths_B) → what the decoder keeps of each step, and the states that it starts from."""
 
-    def __init__(self, network: EncoderDecoder) -> None:
+    def __init__(self, network: TwoParts) -> None:
         super().__init__()
         self.network = network
 
@@ -34,28 +35,29 @@ class Encoding(nn.Module):
 
 class DecoderStep(nn.Module):
     """(ids_N, states, kept, lengths_N) → logits_NV, the states after them and, with attention,
-    weight_NT; without it neither what is kept nor lengths are given."""
+    weight_NT; without it neither what is kept nor lengths are given. Of frames, frame_NM stands for
+    the ids and y_NSO for the logits."""
 
-    def __init__(self, network: EncoderDecoder) -> None:
+    def __init__(self, network: TwoParts) -> None:
         super().__init__()
         self.decoder = network.decoder
 
     def forward(
         self,
-        ids_N: Tensor,
+        last_N: Tensor,
         states: list[Tensor],
         kept: Sequence[Tensor] = (),
         lengths_N: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Gives one token more."""
-        seen_NT = ids_N.unsqueeze(1) >= 0
+        """Gives one token, or one step's frames, more."""
+        seen_NT = last_N.unsqueeze(1) >= 0
         if lengths_N is not None:
             seen_NT = Steps(kept[0], lengths_N).pooled_BT
-        logits_NV, after, weight_NT = self.decoder.step(ids_N, list(kept), seen_NT, states)
-        return (logits_NV, *after, *([] if weight_NT is None else [weight_NT]))
+        found, after, weight_NT = self.decoder.step(last_N, list(kept), seen_NT, states)
+        return (found, *after, *([] if weight_NT is None else [weight_NT]))
 
 
-def signature_of(network: EncoderDecoder, x: Tensor, shape: Shape) -> Signature:
+def signature_of(network: TwoParts, x: Tensor, shape: Shape) -> Signature:
     """What the two graphs will take and give, as a real batch shows."""
     with torch.no_grad():
         encoded = network.encode(x[:1], torch.ones(1, dtype=torch.int64))
@@ -68,39 +70,46 @@ def signature_of(network: EncoderDecoder, x: Tensor, shape: Shape) -> Signature:
         decoder=DecoderSignature(
             kept=tuple(part.shape[2] for part in encoded.kept),
             states=tuple((part.shape[0], part.shape[2]) for part in encoded.state),
+            frames_per_step=getattr(network.decoder, "frames_per_step", 0),
         ),
     )
 
 
-def write_decoder(network: EncoderDecoder, signature: Signature, path: Path) -> list[str]:
-    """Writes the graph that gives tokens; gives lines that may freeze a size, as `to_onnx` does."""
+def write_decoder(network: TwoParts, signature: Signature, path: Path) -> list[str]:
+    """Writes the graph of the decoder; gives lines that may freeze a size, as `to_onnx` does."""
     wants = signature.decoder
     assert wants is not None
     num, num_steps = TRACED
     kept = [torch.zeros(num, num_steps, units) for units in wants.kept]
     states = [torch.zeros(levels, num, units) for levels, units in wants.states]
     lengths_N = torch.arange(num_steps, num_steps - num, -1)
-    example = (torch.zeros(num, dtype=torch.int64), states, *([kept, lengths_N] if kept else []))
+    last_N = torch.zeros(num, dtype=torch.int64)
+    if wants.frames_per_step:
+        last_N = torch.zeros(num, signature.outputs - 1)
+    example = (last_N, states, *([kept, lengths_N] if kept else []))
     inputs, outputs = wants.names()
     steps = {0: "batch", 1: "time"}
     moves = {name: {1: "batch"} for name in (*inputs, *outputs) if name[:5] in ("state", "next_")}
     moves |= {name: steps for name in (*inputs, *outputs) if name[:4] in ("kept", "weig")}
-    flat = ("ids", "lengths", "logits")
+    flat = ("ids", "frame", "lengths", "logits", "frames")
     moves |= {name: {0: "batch"} for name in (*inputs, *outputs) if name in flat}
     told = export(DecoderStep(network).eval(), example, path, inputs, outputs, moves)
     sizes = {f"next_{i}": {0: levels, 2: units} for i, (levels, units) in enumerate(wants.states)}
-    tell_sizes(path, sizes | {"logits": {1: signature.outputs}})
+    given = {outputs[0]: {1: signature.outputs}}
+    if wants.frames_per_step:
+        given = {outputs[0]: {1: wants.frames_per_step, 2: signature.outputs}}
+    tell_sizes(path, sizes | given)
     return told
 
 
 def verify_decoder(
-    network: EncoderDecoder,
+    network: TwoParts,
     signature: Signature,
     run: Runner,
     batches: Iterable[Batch],
 ) -> float:
-    """The largest difference between the graph that gives tokens and the network, relative above 1,
-    over some tokens of each batch.
+    """The largest difference between the decoder's graph and the network, relative above 1, over
+    some steps of each batch.
 
     Raises:
         ExportMismatch: above 1e-5 anywhere, another shape, or a number that is not finite.
@@ -114,10 +123,12 @@ def verify_decoder(
             encoded = network.encode(x, lengths_B)
             states, ends_B = encoded.state, encoded.seen_BT.sum(dim=1)
             for _ in range(3):
-                ids_B = torch.randint(signature.outputs, (len(x),), generator=generator)
+                last_B = torch.randint(signature.outputs, (len(x),), generator=generator)
+                if signature.decoder.frames_per_step:
+                    last_B = torch.randn(len(x), signature.outputs - 1, generator=generator)
                 given = [encoded.kept, ends_B] if encoded.kept else []
-                expected = step(ids_B, states, *given)
-                tensors = [ids_B, *states, *encoded.kept, ends_B]
+                expected = step(last_B, states, *given)
+                tensors = [last_B, *states, *encoded.kept, ends_B]
                 arrays = dict(zip(inputs, _arrays(tensors), strict=False))
                 found = run(arrays)
                 worst = max(worst, differs("a decoder's graph", x, found, _arrays(expected)))

@@ -1,6 +1,7 @@
 """What a bundle with a decoder gives: its two graphs, called as the network is; needs no torch.
 
 B sequences   N rows of a search   U tokens of the longest target   L of the longest text   V ids
+Of frames U are those of the longest target, L of the longest answer, M bands and O numbers of one
 """
 
 from __future__ import annotations
@@ -12,14 +13,28 @@ import numpy as np
 
 from tuner.beam import Search, search
 from tuner.data.ids import END, START, UNKNOWN
+from tuner.frames import unrolled
 
 if TYPE_CHECKING:
     from tuner.export.bundle import Bundle
-    from tuner.tasks._base import Batch
+    from tuner.tasks._base import Batch, Outputs, Task
 
 
 _ROWS = 512
 """Most rows of a search at once."""
+
+
+def answered(bundle: Bundle, batch: Batch, task: Task) -> Outputs:
+    """The outputs of the network that a bundle holds, as its task scores and decodes them.
+
+    Raises:
+        DataError: `bundle/inputs`, arrays of another shape, or lengths outside 1 … T.
+    """
+    if task.search is not None:
+        return decoded(bundle, batch, task.search)
+    if task.most_frames:
+        return given(bundle, batch, task.most_frames)
+    return bundle.run(*batch.given)
 
 
 def decoded(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.ndarray]:
@@ -43,6 +58,35 @@ def decoded(bundle: Bundle, batch: Batch, how: Search) -> tuple[np.ndarray, np.n
     for row_L, ids in zip(decoded_BL, texts, strict=True):
         row_L[: len(ids)] = ids
     return np.concatenate(scores) if scores else np.zeros(batch.targets.shape), decoded_BL
+
+
+def given(bundle: Bundle, batch: Batch, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """y_BUO of each frame after the true ones, and the frames that are given freely, given_BLM,
+    padded with 0, and how many.
+
+    Raises:
+        DataError: as for `answered`.
+    """
+    wants = bundle.contents.about.signature.decoder
+    assert wants is not None
+    encoded = bundle.encode(batch.inputs, batch.lengths)
+    kept, start = encoded[: len(wants.kept)], encoded[len(wants.kept) :]
+    states = start
+
+    def step(frame_BM: np.ndarray) -> np.ndarray:
+        nonlocal states
+        y_BSO, states = bundle.step(frame_BM, batch.lengths, kept, states)
+        return y_BSO
+
+    num, num_frames, bands = batch.targets.shape
+    found, last_BM = [], np.zeros((num, bands), dtype=np.float32)
+    per_step = wants.frames_per_step
+    for end in range(per_step, num_frames + per_step, per_step):
+        found.append(step(last_BM))
+        last_BM = batch.targets[:, min(end, num_frames) - 1]
+    y_BUO = np.concatenate(found, axis=1)[:, :num_frames]
+    states = start
+    return y_BUO, *unrolled(step, num, bands, most)
 
 
 def _scores(steps: _Steps, targets_BU: np.ndarray) -> np.ndarray:

@@ -162,7 +162,7 @@ def check_graph(
 ) -> list[Mistake]:
     """What is wrong with a graph: external data, broken structure, other inputs or outputs.
 
-    `decodes` is true of the one that gives the next token of a text.
+    `decodes` is true of the one that gives what comes next of a text or of frames.
 
     Whether its operators go together is the runtime's to find out.
     """
@@ -202,14 +202,17 @@ def expected_of(signature: Signature) -> tuple[list[str], list[str]]:
 
 
 def expected_of_decoder(signature: Signature) -> tuple[list[str], list[str]]:
-    """The same of the graph that gives the next token."""
+    """The same of the graph that gives what comes next."""
     decoder = signature.decoder
     assert decoder is not None
     lengths, weights = (["lengths[_]"], ["weights[_, _]"]) if decoder.kept else ([], [])
     after = [f"next_{i}[{levels}, _, {h}]" for i, (levels, h) in enumerate(decoder.states)]
-    gives = [f"logits[_, {signature.outputs}]", *after, *weights]
+    last, given = "ids[_]", f"logits[_, {signature.outputs}]"
+    if decoder.frames_per_step:
+        last = f"frame[_, {signature.outputs - 1}]"
+        given = f"frames[_, {decoder.frames_per_step}, {signature.outputs}]"
     encoded, num = _encoded(decoder), len(decoder.kept)
-    return ["ids[_]", *encoded[num:], *encoded[:num], *lengths], gives
+    return [last, *encoded[num:], *encoded[:num], *lengths], [given, *after, *weights]
 
 
 def _encoded(decoder: DecoderSignature) -> list[str]:

@@ -23,9 +23,9 @@ from tuner.export.streaming import graphed, refusals, streaming
 from tuner.export.told import told
 from tuner.export.wanted import Wanted
 from tuner.export.write import refuse_foreign, write
-from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.network import Network
 from tuner.models.shape import Shape
+from tuner.models.two_parts import TwoParts
 from tuner.results.leaderboard import Leaderboard, Row
 from tuner.tasks._base import Split
 from tuner.training.finish import finish
@@ -203,7 +203,7 @@ def _refused(code: str, rule: str, board: Leaderboard, got: str, fix: str) -> Co
 
 def signature_of(module: nn.Module, x: torch.Tensor, shape: Shape) -> Signature:
     """What the network's graph will take and give, as a real batch shows."""
-    if isinstance(module, EncoderDecoder):
+    if isinstance(module, TwoParts):
         return decoder.signature_of(module, x, shape)
     side = shape.side.size if shape.side else 0
     named = {"side_BX": torch.zeros(1, side)} if side else {}

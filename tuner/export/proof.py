@@ -16,7 +16,7 @@ from tuner.data.store import Store
 from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
-from tuner.export.decoding import decoded
+from tuner.export.decoding import answered
 from tuner.tasks._base import Batch, Policy, Split, Task
 from tuner.training.playing import policy
 
@@ -150,16 +150,14 @@ def _answers(
         with torch.no_grad():
             outputs = network(*map(torch.from_numpy, given), **batch.to_torch("cpu").named)
         expected = outputs if isinstance(outputs, tuple) else (outputs,)
-        found = {name: _decoded(bundle, task, batch) for name, bundle in bundles.items()}
+        found = {name: _given(bundle, task, batch) for name, bundle in bundles.items()}
         yield batch, tuple(part.detach().numpy() for part in expected), found
 
 
-def _decoded(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
-    if task.search is not None:
-        return decoded(bundle, batch, task.search)
+def _given(bundle: Bundle, task: Task, batch: Batch) -> Arrays:
     if bundle.contents.about.signature.ragged:
         return (in_pieces(bundle, batch.inputs, batch.lengths, PIECE),)
-    outputs = bundle.run(*batch.given)
+    outputs = answered(bundle, batch, task)
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 

@@ -11,9 +11,9 @@ from tuner.errors import Mistake
 from tuner.export.contents import Signature
 from tuner.export.decoder import Encoding
 from tuner.export.sided import Sided
-from tuner.models.encoder_decoder import EncoderDecoder
 from tuner.models.network import Network
 from tuner.models.streaming import Stream, looks_ahead
+from tuner.models.two_parts import TwoParts
 
 
 def refusals(module: nn.Module, data: Any, *, window: bool, where: str) -> list[Mistake]:
@@ -59,7 +59,7 @@ def graphed(module: nn.Module, signature: Signature) -> nn.Module:
     """The module that a signature's graph is traced from: the network, with its second input if it
     has one, its stream, or the part of it that reads for a decoder."""
     if signature.decoder is not None:
-        assert isinstance(module, EncoderDecoder)
+        assert isinstance(module, TwoParts)
         return Encoding(module).eval()
     if signature.side:
         return Sided(module).eval()

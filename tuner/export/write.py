@@ -139,7 +139,7 @@ def _fill(
     from tuner.export.onnx import least_steps, to_onnx
     from tuner.export.streaming import graphed
     from tuner.export.verify import untraced_batches, verify
-    from tuner.models.encoder_decoder import EncoderDecoder
+    from tuner.models.two_parts import TwoParts
 
     network = copy.deepcopy(module).cpu().float().eval()
     save_model(network, str(made / WEIGHTS))
@@ -151,7 +151,7 @@ def _fill(
     graph = run_graph((made / GRAPH).read_bytes(), 1)
     difference = verify(module, about.signature, graph, compared, suspects)
     if about.signature.decoder is not None:
-        assert isinstance(network, EncoderDecoder)
+        assert isinstance(network, TwoParts)
         write_decoder(network, about.signature, made / DECODER)
         run = run_graph(read_plain(made, DECODER), 1)
         worst = verify_decoder(network, about.signature, run, compared)

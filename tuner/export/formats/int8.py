@@ -39,7 +39,7 @@ def refusals(module: nn.Module, signature: Signature) -> list[Mistake]:
             code="export/unsupported",
             rule="`--format int8` must be given a network of one graph",
             where=f"the forward pass of {type(module).__name__}",
-            got="one that reads and one that decodes texts",
+            got="one that reads and one that decodes",
             fix="Leave the format out.",
         )
     ]
