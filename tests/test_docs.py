@@ -15,7 +15,7 @@ from tuner.data.audio import Audio
 from tuner.data.frames import MOST, Frames
 from tuner.data.picture import Picture
 from tuner.spec_reader import load
-from tuner.tasks import ctc
+from tuner.tasks import ctc, synthesis
 
 DOCS = Path(__file__).parent.parent / "docs"
 SEARCH = (Path(__file__).parent.parent / "docs" / "search.md").read_text(encoding="utf-8")
@@ -45,11 +45,12 @@ def test_every_event_is_told_of() -> None:
 
 def test_the_page_on_recordings_tells_of_every_setting(tmp_path: Path) -> None:
     page = (DOCS / "speech.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    spec = load(write_spec(tmp_path / "s.yaml", **yaml.safe_load(block)))
-    assert spec.metric == "wer" and spec.data.audio is not None
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    specs = [load(write_spec(tmp_path / "s.yaml", **yaml.safe_load(block))) for block in blocks]
+    assert [spec.metric for spec in specs] == ["wer", "dtw"]
+    assert all(spec.data.audio is not None for spec in specs)
     told = set(re.findall(r"`(\w+)(?:: [^`]*)?`", page))
-    assert told >= set(Audio.model_fields) - {"path"} | set(ctc.METRICS)
+    assert told >= set(Audio.model_fields) - {"path"} | set(ctc.METRICS) | set(synthesis.METRICS)
 
 
 def test_the_page_on_clips_tells_of_every_setting(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,26 @@ def test_whistles(tmp_path: Path) -> None:
         answers = list(csv.DictReader(file))
     assert [answer["id"] for answer in answers] == [Path(name).name for name in recordings]
     assert len({answer["text"] for answer in answers}) > 5
+
+
+def test_whistler(tmp_path: Path) -> None:
+    for name in ("whistles.py", "whistler.yaml"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    script = [sys.executable, str(tmp_path / "whistles.py")]
+    subprocess.run(script, check=True, capture_output=True)
+    done = tuner("sweep", "whistler.yaml", "--trials", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = tuner("export", "whistler", "--to", "model", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "model" / "bundle.json").read_text())["about"]["scores"]
+    reached = {score["metric"]: (score["validation"], score["baseline"]) for score in scores}
+    assert reached["dtw"][0] < 0.7 * reached["dtw"][1]
+    (tmp_path / "texts.csv").write_text("text\nnote iron\nsalt\n")
+    done = tuner("predict", "model", "texts.csv", "--output", "said", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    seconds = []
+    for number in (1, 2):
+        with wave.open(str(tmp_path / "said" / f"{number:04d}.wav"), "rb") as file:
+            assert file.getframerate() == 4_000
+            seconds.append(file.getnframes() / 4_000)
+    assert seconds[0] > 1.3 * seconds[1] > 0.3
