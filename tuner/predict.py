@@ -1,5 +1,4 @@
-"""`tuner predict`: raw files or standard input through an exported model to a table, or to WAV files
-of what it says."""
+"""`tuner predict`: raw files or standard input through an exported model to a table, or WAV files."""
 
 from __future__ import annotations
 

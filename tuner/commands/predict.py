@@ -18,7 +18,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model-format", metavar="NAME", default="onnx", help="that answers: onnx, int8, keras"
     )
-    parser.add_argument("--output", metavar="FILE", help="a .csv, .jsonl or .parquet, a new folder for WAV files, or -")
+    written = "a .csv, .jsonl or .parquet, a new folder for WAV files, or -"
+    parser.add_argument("--output", metavar="FILE", help=written)
 
 
 def run(options: Namespace) -> int:

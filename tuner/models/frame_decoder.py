@@ -76,9 +76,8 @@ class FrameDecoder(nn.Module):
         state_1BS = torch.tanh(self.begin(pooled_BP)).unsqueeze(0)
         cells = [part_1BH.contiguous() for part_1BH in state_1BS.chunk(self.num_states, dim=-1)]
         # In float32 at any precision: a window's place is a sum of many small moves.
-        how = {"device": pooled_BP.device, "dtype": torch.float32}
-        zeros = (torch.zeros(1, pooled_BP.shape[0], size, **how) for size in (self._read, BELLS))
-        return [*cells, *zeros]
+        num, device = pooled_BP.shape[0], pooled_BP.device
+        return [*cells, *(torch.zeros(1, num, n, device=device) for n in (self._read, BELLS))]
 
     def step(
         self, frame_BM: Tensor, kept: list[Tensor], seen_BT: Tensor, state: Sequence[Tensor]
