@@ -25,7 +25,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
     "tagging": [{"loss/label_smoothing": 0.1}, {"model/crf": True, "data/characters": 3}],
     "language_modelling": [{"data/window": 24, "loss/label_smoothing": 0.1}],
     "seq2seq": [{"loss/label_smoothing": 0.1}, {"model/attention": "dot", "model/tied": True}],
-    "synthesis": [{"model/frames_per_step": 3}],
+    # Masks are drawn rank by rank.
+    "synthesis": [{"model/frames_per_step": 3, "model/frame_dropout": 0.0}],
     "recommendation": [
         {"model/tied": True, "data/history": 4},
         {"loss/name": "sampled_softmax", "loss/negatives": 5},
