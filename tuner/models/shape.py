@@ -114,7 +114,9 @@ class Shape:
             raise ValueError(f"a picture is read as a whole, in rows of its pixels; got {self}")
         if self.frame and (self.picture or self.inputs % prod(self.frame)):
             raise ValueError(f"a step of frames is read as whole frames; got {self}")
-        if self.side and (self.side.size < 1 or self.carries or self.following or self.is_two_parts):
+        if self.side and (
+            self.side.size < 1 or self.carries or self.following or self.is_two_parts
+        ):
             raise ValueError(f"a second input stands beside sequences read as wholes; got {self}")
         if self.is_two_parts and (self.carries or self.per_step):
             raise ValueError(f"a decoder has steps of its own and carries nothing; got {self}")
