@@ -1,4 +1,4 @@
-"""`tuner predict`: raw files or standard input through an exported model, to a table or WAV files."""
+"""`tuner predict`: raw files or standard input through a model, to a table or WAV files."""
 
 from __future__ import annotations
 
