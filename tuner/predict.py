@@ -1,4 +1,4 @@
-"""`tuner predict`: raw files or standard input through a model, to a table or WAV files."""
+"""`tuner predict`: raw files or standard input through a model to a table, or to WAV files."""
 
 from __future__ import annotations
 
