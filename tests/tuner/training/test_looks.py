@@ -47,3 +47,21 @@ def test_a_model_without_attention_shows_none(tmp_path: Path) -> None:
     data = made.classification(tmp_path, test=0.2)
     fit = made.fit(data, tmp_path / "trial", {"model/pooling": "mean"})
     assert "attention" not in looks.exhibits(fit, fit.batches("test").rows)
+
+
+def test_a_window_is_shown_token_by_token_as_it_moves_on(tmp_path: Path) -> None:
+    data = made.of_task("synthesis", tmp_path)
+    job = {"task": {"name": "synthesis"}, "metric": "dtw", "maximize": False}
+    fit = made.fit(data, tmp_path / "trial", {"model/frames_per_step": 3}, **job)
+    with torch.no_grad():
+        # No frame is the last one.
+        fit.module.decoder.head.bias.fill_(-9.0)  # type: ignore[union-attr]
+    rows = fit.batches("test").rows
+    found = looks.exhibits(fit, rows)["attention-1"]
+    assert isinstance(found, Heat)
+    assert [token for token, _ in found.rows] == fit.task.step_names(fit.store, int(rows[0]))
+    assert len(found.columns) > 30 and found.columns[0] == "1"
+    looked_TU = torch.tensor([shares for _, shares in found.rows])
+    first = looked_TU.argmax(dim=1).tolist()
+    assert first == sorted(first) and first[0] < first[-1]
+    assert looked_TU.max() == 1
