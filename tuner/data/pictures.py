@@ -39,7 +39,7 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     names = table.columns.column_names
     named = manifests.named(table, "picture", picture.path, "PNG file")
     if len(named) * _num_bytes(picture) > MAX_DECODED:
-        raise DataError(_too_much(table))
+        raise DataError(too_much(table.name))
     found_hwC, beside = _all(named, path, picture)
     values_RhF = np.empty((len(named), picture.height, len(picture.names)), np.float32)
     for row, name in enumerate(named):
@@ -78,7 +78,7 @@ def beside(table: RawTable, path: Path, picture: Picture) -> RawTable:
     """
     named = dict.fromkeys(manifests.named(table, "picture", picture.path, "PNG file"))
     if len(named) * _num_bytes(picture) > MAX_DECODED:
-        raise DataError(_too_much(table))
+        raise DataError(too_much(table.name))
     found_hwC, files = _all(named, path, picture)
     return replace(table, pictures=found_hwC, beside=(*table.beside, *files))
 
@@ -167,11 +167,12 @@ def _broken(path: Path, got: str) -> Mistake:
     )
 
 
-def _too_much(table: RawTable) -> Mistake:
+def too_much(where: str) -> Mistake:
+    """Pictures that would fill memory, each counted as often as it is kept."""
     return Mistake(
         code="data/pictures",
         rule=f"the pictures of a manifest must fill at most {MAX_DECODED >> 30} GiB",
-        where=table.name,
+        where=where,
         got="more",
         fix="Take a smaller `data/picture/height` and `width`, or fewer pictures.",
     )

@@ -11,7 +11,8 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-from tuner.data import columns
+from tuner.data import columns, pictures
+from tuner.data.files import MAX_DECODED
 from tuner.data.layout import Layout
 from tuner.data.sequences import Sequences
 from tuner.data.splits import TRAIN, Assigned
@@ -78,11 +79,11 @@ def _numbers(
     # The first one that is there, if any is.
     place_N = np.where(absent_N, len(value_N), np.arange(len(value_N)))
     first_S = np.minimum.reduceat(place_N, sequences.offset_S)
-    first_N = np.repeat(np.append(value_N, np.nan)[first_S], sequences.length_S)
+    found_S: np.ndarray = np.append(value_N, np.float32(np.nan))[first_S]
+    first_N = np.repeat(found_S, sequences.length_S)
     other = np.flatnonzero(~absent_N & (value_N != first_N))
     if len(other):
         mistakes.append(_varies(sequences, name, "number", other))
-    found_S: np.ndarray = np.append(value_N, np.float32(np.nan))[first_S]
     return np.nan_to_num(found_S, nan=0.0) if layout.missing == "zero" else found_S
 
 
@@ -97,6 +98,10 @@ def _pixels(sequences: Sequences, name: str, mistakes: list[Mistake]) -> np.ndar
     if len(other):
         mistakes.append(_varies(sequences, name, "picture", other))
     names = texts_N.dictionary.to_pylist()
+    some = next(iter(sequences.tables[0].pictures.values()))
+    if some.nbytes * len(sequences.offset_S) > MAX_DECODED:
+        mistakes.append(pictures.too_much(f"data/picture, {len(sequences.offset_S):,} sequences"))
+        return np.empty((len(sequences.offset_S), 0), dtype=np.float32)
     owner_S = sequences.file_N[sequences.offset_S]
     pixels = [
         sequences.tables[owner].pictures[names[code]].ravel()

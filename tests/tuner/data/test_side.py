@@ -178,6 +178,13 @@ def test_pictures_that_are_absent_are_refused(tmp_path: Path) -> None:
     assert "no column 'image'" in absent["data/absent-column"]
 
 
+def test_pictures_that_would_fill_memory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.data.side.MAX_DECODED", 61 * 4 * 4 * 64 * 3 - 1)
+    assert "61 sequences" in refused(tmp_path)["data/pictures"]
+
+
 @pytest.mark.parametrize("static", ["x", "label", "id"])
 def test_what_means_something_else_is_refused(tmp_path: Path, static: str) -> None:
     found = refused(tmp_path, static=[static])
