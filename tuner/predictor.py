@@ -87,8 +87,8 @@ class Predictor:
             table = pictures.pixels(table, Path("table"), self.layout)
         elif self.layout.frames is not None:
             table = clips.stepped(table, Path("table"), self.layout)
-        beside = self.layout.side_picture
-        if beside is not None and beside.path in table.columns.column_names:
+        beside, names = self.layout.side_picture, table.columns.column_names
+        if beside is not None and beside.path in names and not table.pictures:
             table = pictures.beside(table, Path("table"), beside)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
