@@ -20,8 +20,6 @@ from tuner.data.layout import Layout
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
 
-_MOST_NAMED = 5
-
 
 def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
     """The table with a row for each frame, and a column for each number in it.
@@ -47,9 +45,7 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
     kept = manifests.kept(layout, names)
     refused: list[Mistake] = []
     if are_folders:
-        if layout.id is not None and layout.id != frames.path and layout.id in names:
-            manifests.refuse_shared(table, "frames", layout.id)
-        refused += _ordered_twice(layout)
+        refused += [*_shared(table, frames, layout), *_ordered_twice(layout)]
     else:
         kept += [name for name in layout.time if name in names and name not in kept]
         if layout.id == frames.path and any(place.is_file() for place in places):
@@ -119,6 +115,18 @@ def natural(name: str) -> list[tuple[int, str]]:
     ]
 
 
+def _shared(table: RawTable, frames: Frames, layout: Layout) -> list[Mistake]:
+    """Of clips that have one id, other than by their names."""
+    name = layout.id
+    if name is None or name == frames.path or name not in table.columns.column_names:
+        return []
+    try:
+        manifests.refuse_shared(table, "frames", name)
+    except DataError as wrong:
+        return list(wrong.mistakes)
+    return []
+
+
 def _ordered_twice(layout: Layout) -> list[Mistake]:
     if not layout.time:
         return []
@@ -158,9 +166,7 @@ def _no_frames(folder: Path, others: Sequence[str]) -> Mistake:
         code="data/frames",
         rule="a folder of frames must hold PNG files, and nothing else",
         where=shown(folder),
-        got=f"{len(others):,} others, {join_some(sorted(others), _MOST_NAMED)}"
-        if others
-        else "no file",
+        got=f"{len(others):,} others, {join_some(sorted(others))}" if others else "no file",
         fix="Write each frame as a PNG file, or leave the row out.",
     )
 
