@@ -6,6 +6,7 @@ as `1.png` and `1.txt`, or pix2code's `1.gui`. Files whose names begin with a do
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,12 +91,12 @@ def _pairs(
 
     pictures = {each.stem: each for each in entries if _is_picture(each)}
     texts = [each for each in entries if each.suffix.lower() in TEXTS]
-    others = [e.name for e in entries if not _is_picture(e) and e not in texts]
+    others = [e.name for e in entries if not _is_picture(e) and e.suffix.lower() not in TEXTS]
     if others or not pictures:
         mistakes.append(_others(path, others))
     alone = [text for text in texts if text.stem not in pictures]
-    stems = [text.stem for text in texts]
-    twice = [text for text in texts if stems.count(text.stem) > 1]
+    stems = Counter(text.stem for text in texts)
+    twice = [text for text in texts if stems[text.stem] > 1]
     without = [picture for stem, picture in pictures.items() if texts and stem not in stems]
     for some, got, fix in (
         (alone, "texts without a picture", "Add the pictures, or remove the texts."),
