@@ -196,7 +196,7 @@ def test_the_same_rows_give_the_same_preparation(name: str, path: Path) -> None:
 @every
 def test_a_format_named_reads_a_file_of_any_extension(name: str, path: Path) -> None:
     if name == FOLDER:
-        assert format_of(path.rename(path.with_suffix(".csv")), None).read is read_folder
+        assert format_of(path.rename(path.with_suffix(".rows")), None).read is read_folder
         return
     usual = registry.get("formats", name).read(path, LAYOUT).columns
     other = path.rename(path.with_suffix(".rows"))

@@ -13,7 +13,7 @@ from tuner.data.files import paths, shown
 from tuner.errors import DataError, Mistake
 
 FOLDER = "picture_folder"
-"""The format of a folder, whatever it is called."""
+"""The format of a folder, unless it is called like a file."""
 
 
 def format_of(path: Path, name: str | None) -> ModuleType:
@@ -24,14 +24,14 @@ def format_of(path: Path, name: str | None) -> ModuleType:
     """
     if name is not None:
         return registry.get("formats", name)
-    if path.is_dir():
-        return registry.get("formats", FOLDER)
     known = registry.names("formats")
     modules = {
         e: registry.get("formats", f) for f in known for e in registry.get("formats", f).EXTENSIONS
     }
     if path.suffix.lower() in modules:
         return modules[path.suffix.lower()]
+    if path.is_dir():
+        return registry.get("formats", FOLDER)
     raise DataError(
         Mistake(
             code="data/extension",

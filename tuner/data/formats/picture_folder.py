@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tuner.errors import Mistake
 
 EXTENSIONS: tuple[str, ...] = ()
-"""Whatever a folder is called."""
+"""A folder has none, or any that no other format has."""
 COLUMNS = {"picture": "picture", "label": "label"}
 """The files, and their classes or texts, unless the spec names others."""
 TEXTS = (".txt", ".gui")
