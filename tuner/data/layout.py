@@ -97,6 +97,23 @@ class Layout:
         named += [*self.static, self.side_picture.path if self.side_picture else None]
         return [name for name in named if name]
 
+    @property
+    def asked(self) -> Layout:
+        """Of files that a model answers: those of training but, where frames are to be given, of
+        texts alone, a row each, with ids or without."""
+        if self.target != "frames":
+            return self
+        return Layout(
+            format=self.format,
+            id=self.id,
+            text=self.target_text,
+            tokens=self.target_tokens,
+            tokenizer=self.target_tokenizer,
+            lowercase=self.lowercase,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for a card or a bundle."""
         return {

@@ -56,10 +56,7 @@ def read_for_prediction(
         DataError: every mistake that can be found.
     """
     mistakes: list[Mistake] = []
-    if layout.target == "frames":
-        # Of texts that are to be said there are no recordings yet.
-        layout = replace(layout, audio=None)
-    tables = [table for table in reading.read_all(paths, layout, mistakes) if table]
+    tables = [table for table in reading.read_all(paths, layout.asked, mistakes) if table]
     return grouped(tables, layout, labels, words, horizon, target_words, warnings, mistakes)
 
 
@@ -151,22 +148,16 @@ def _texts(
     tables: Sequence[RawTable], layout: Layout, words: Sequence[str], mistakes: list[Mistake]
 ) -> Steps:
     """Texts for which frames are to be given, a row each: sequences without a step."""
-    name = layout.target_text
-    assert name is not None
+    asked = layout.asked
+    assert asked.text is not None
     for table in tables:
         names = table.columns.column_names
-        mistakes += [] if name in names else [reading.absent(table, name, names)]
+        mistakes += [] if asked.text in names else [reading.absent(table, asked.text, names)]
     if mistakes:
         raise DataError(mistakes)
-    named = all(layout.id in table.columns.column_names for table in tables)
-    of_texts = Layout(
-        id=layout.id if named else None,
-        text=name,
-        tokens=layout.target_tokens,
-        tokenizer=layout.target_tokenizer,
-        lowercase=layout.lowercase,
-    )
-    found = texts.split([Part(split=0, table=table) for table in tables], of_texts, mistakes)
+    if not all(asked.id in table.columns.column_names for table in tables):
+        asked = replace(asked, id=None)
+    found = texts.split([Part(split=0, table=table) for table in tables], asked, mistakes)
     if mistakes:
         raise DataError(mistakes)
     token_M, forms = vocabulary.joined(found, words)

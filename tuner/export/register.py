@@ -58,9 +58,10 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
     run = registry.run_id(sweep.folder, uri, trial_key(about.trial))
     predictor = Predictor(bundle)
     card = sweep.card()
-    example = _example(local(sweep.spec.root, card.files[0].path), predictor.layout)
+    asked = predictor.layout.asked
+    example = _example(local(sweep.spec.root, card.files[0].path), asked)
     answers = predictor.answer(example)
-    takes = _takes(example, predictor.layout)
+    takes = _takes(example, asked)
     entry = registry.Entry(
         name=model,
         alias=alias,

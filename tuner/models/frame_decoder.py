@@ -2,7 +2,7 @@
 
 B sequences   T steps of the encoder   J units of such a step   U frames   S steps of the decoder
 M bands of a frame   O numbers that are given for one: its bands and whether it is the last
-H hidden units   K bells of the window   R units that are read off
+H hidden units   P numbers of the window's place   R units that are read off
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ class FrameDecoder(nn.Module):
 
     def start(self, pooled_BP: Tensor) -> list[Tensor]:
         """What the cells start from, each 1BH; then nothing that was found, 1BJ, at the window's
-        place before the first step, 1BK."""
+        place before the first step, 1BP."""
         state_1BS = torch.tanh(self.begin(pooled_BP)).unsqueeze(0)
         cells = [part_1BH.contiguous() for part_1BH in state_1BS.chunk(self.num_states, dim=-1)]
         # In float32 at any precision: a window's place is a sum of many small moves.
         num, device = pooled_BP.shape[0], pooled_BP.device
-        return [*cells, *(torch.zeros(1, num, n, device=device) for n in (self._read, BELLS))]
+        return [*cells, *(torch.zeros(1, num, n, device=device) for n in (self._read, 2 * BELLS))]
 
     def step(
         self, frame_BM: Tensor, kept: list[Tensor], seen_BT: Tensor, state: Sequence[Tensor]
@@ -117,14 +117,14 @@ class FrameDecoder(nn.Module):
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """What is read off of one step, the states after it, and weight_BT."""
         (h_BTJ,) = kept
-        *cells, found_1BJ, place_1BK = state
+        *cells, found_1BJ, place_1BP = state
         x_B1I = torch.cat([p_BH, found_1BJ[0]], dim=1).unsqueeze(1)
         steps = Steps(x_B1I, torch.ones_like(seen_BT[:, 0], dtype=torch.int64))
         (h_B1H,), after = self.stack(x_B1I, steps, cells)
         h_BH = h_B1H[:, 0]
-        weight_BT, place_BK = self.window(h_BH, place_1BK[0], seen_BT)
+        weight_BT, place_BP = self.window(h_BH, place_1BP[0], seen_BT)
         found_BJ = torch.bmm(weight_BT.unsqueeze(1), h_BTJ)[:, 0]
-        after = [*after, found_BJ.unsqueeze(0), place_BK.unsqueeze(0)]
+        after = [*after, found_BJ.unsqueeze(0), place_BP.unsqueeze(0)]
         return torch.cat([h_BH, found_BJ], dim=1), after, weight_BT
 
     def _read_off(self, h_BSR: Tensor) -> Tensor:

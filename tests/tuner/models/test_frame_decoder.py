@@ -39,10 +39,14 @@ def test_a_window_is_a_mixture_of_normal_densities_that_moves_on() -> None:
     module, h_BH = Window(6, 0.7), torch.randn(2, 6)
     place_BK = torch.tensor([[0.5, 1, 2, 3, 4], [0, 0, 0, 0, 0]])
     seen_BT = torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
-    weight_BT, moved_BK = module(h_BH, place_BK, seen_BT)
+    whole_BK = place_BK.floor()
+    place_BP = torch.cat([whole_BK, place_BK - whole_BK], dim=1)
+    weight_BT, moved_BP = module(h_BH, place_BP, seen_BT)
+    moved_BK = moved_BP[:, :5] + moved_BP[:, 5:]
     share_BK, move_BK, spread_BK = module.ask(h_BH).chunk(3, dim=1)
     expected_BK = place_BK + 0.7 / math.log(2) * F.softplus(move_BK)
     torch.testing.assert_close(moved_BK, expected_BK)
+    torch.testing.assert_close(moved_BP[:, :5], expected_BK.floor())
     bells = torch.distributions.Normal(expected_BK, 0.4 + F.softplus(spread_BK))
     for t in range(6):
         density_BK = bells.log_prob(torch.full((2, 5), float(t))).exp()
@@ -53,13 +57,24 @@ def test_a_window_is_a_mixture_of_normal_densities_that_moves_on() -> None:
 def test_an_untrained_window_keeps_pace_and_never_goes_back() -> None:
     module = Window(6, 0.7)
     torch.nn.init.zeros_(module.ask.bias)
-    place_BK, seen_BT = torch.zeros(1, 5), torch.ones(1, 12, dtype=torch.bool)
+    place_BP, seen_BT = torch.zeros(1, 10), torch.ones(1, 12, dtype=torch.bool)
     for _ in range(10):
-        _, place_BK = module(torch.zeros(1, 6), place_BK, seen_BT)
+        _, place_BP = module(torch.zeros(1, 6), place_BP, seen_BT)
+    place_BK = place_BP[:, :5] + place_BP[:, 5:]
     assert place_BK.tolist() == [pytest.approx([7.0] * 5)]
     for scale in (1, 10, 100):
-        _, moved_BK = module(scale * torch.randn(1, 6), place_BK, seen_BT)
-        assert (moved_BK >= place_BK).all()
+        _, moved_BP = module(scale * torch.randn(1, 6), place_BP, seen_BT)
+        assert (moved_BP[:, :5] + moved_BP[:, 5:] >= place_BK).all()
+
+
+def test_far_on_a_window_moves_as_finely_as_at_the_start() -> None:
+    """A float32 of some thousands has steps of 2e-4: moves of 1e-4 would be lost in it."""
+    module, seen_BT = Window(6, 1e-4), torch.ones(1, 2, dtype=torch.bool)
+    torch.nn.init.zeros_(module.ask.bias)
+    place_BP = torch.cat([torch.full((1, 5), 4000.0), torch.zeros(1, 5)], dim=1)
+    for _ in range(100):
+        _, place_BP = module(torch.zeros(1, 6), place_BP, seen_BT)
+    assert place_BP.tolist() == [pytest.approx([4000.0] * 5 + [0.01] * 5, rel=1e-4)]
 
 
 @pytest.mark.parametrize("per_step", [1, 2, 3, 7, 9])
