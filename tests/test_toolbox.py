@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from tuner import registry
-from tuner.config import TrialConfig, ValuesRefused, all_paths
+from tuner.config import TrialConfig, all_paths
 from tuner.data.config import DataConfig
+from tuner.refused_values import ValuesRefused
 
 ROOT = Path(__file__).parent.parent
 TABLE = (ROOT / "docs" / "toolbox.md").read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from cluster.refused import Refused
 from cluster.spec import ClusterFile, ClusterSpec, Embedded, ExistingRay
 from tuner import document
-from tuner.config import refusals_of
 from tuner.document import Document
 from tuner.errors import ClusterError, Mistake, SpecError
+from tuner.refused_values import refusals_of
 
 
 def load(path: Path) -> ClusterSpec:

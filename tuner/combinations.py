@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from tuner.config import Refusal, TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.errors import Mistake
 from tuner.memory import num_parameters
 from tuner.models.build import ignored
 from tuner.models.shape import SettingsRefused
+from tuner.refused_values import Refusal, ValuesRefused
 from tuner.training.augmentation import unreadable
 
 if TYPE_CHECKING:

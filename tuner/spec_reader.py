@@ -14,13 +14,14 @@ from pydantic import ValidationError
 import search_spaces
 from search_spaces import Inputs, Space, SpaceError, SpaceErrors
 from tuner import document, registry
-from tuner.config import Refusal, TrialConfig, ValuesRefused, refusals_of
+from tuner.config import TrialConfig
 from tuner.data import files
 from tuner.data.config import DataConfig, Folds
 from tuner.data.extensions import reads_texts
 from tuner.document import Document, Place
 from tuner.errors import Mistake, SpecError
 from tuner.part import Config
+from tuner.refused_values import Refusal, ValuesRefused, refusals_of
 from tuner.spec import SweepSpec
 from tuner.spec_file import SpecFile, TrackingConfig
 from tuner.spec_goals import Goals, Metrics, goals

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from tuner import registry
-from tuner.config import TrialConfig, ValuesRefused
+from tuner.config import TrialConfig
 from tuner.data.augmentations._chance import Chance, keys
 from tuner.errors import InputError
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Batch
 from tuner.training.augmentation import augmentations, unreadable
 from tuner.training.rank import Rank

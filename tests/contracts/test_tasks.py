@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from tuner import registry
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Batch, Outputs, Task
 
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from tuner import spec, spec_file, spec_reader
-from tuner.config import TrialConfig, ValuesRefused
+from tuner.config import TrialConfig
 from tuner.errors import CommandError, SpecError
+from tuner.refused_values import ValuesRefused
 from tuner.spec import SweepSpec
 
 GOOD = """\

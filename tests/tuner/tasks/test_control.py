@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import SpecError
+from tuner.refused_values import ValuesRefused
 from tuner.spec_reader import load
 from tuner.tasks import _rollouts
 from tuner.tasks._actions import Acting

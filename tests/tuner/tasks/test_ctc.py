@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
 from tuner.models.shape import SettingsRefused
+from tuner.refused_values import ValuesRefused
 from tuner.tasks import _ctc
 from tuner.tasks._edits import Edits, edits
 from tuner.tasks.ctc import Ctc

@@ -9,8 +9,9 @@ import made
 import numpy as np
 import pytest
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
+from tuner.refused_values import ValuesRefused
 from tuner.tasks.forecasting import Forecasting
 
 HORIZON = 6

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
+from tuner.refused_values import ValuesRefused
 from tuner.tasks.language_modelling import LanguageModelling
 from tuner.training.batches import Batches
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.ids import FIRST
 from tuner.data.store import Store
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Batch
 from tuner.tasks.recommendation import Recommendation
 from tuner.training.rank import Rank

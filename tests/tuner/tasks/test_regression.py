@@ -11,8 +11,9 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Facts, Task
 from tuner.training.rank import Rank
 

@@ -13,10 +13,11 @@ import torch
 from sacrebleu.metrics import BLEU
 from torch.nn.functional import cross_entropy
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.ids import END, UNKNOWN
 from tuner.data.store import Store
 from tuner.errors import DataError
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Batch, Task
 from tuner.training.rank import Rank
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data import griffin_lim
 from tuner.data.store import Store, TargetTokens
 from tuner.errors import DataError
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._warping import warped
 from tuner.tasks.synthesis import Synthesis
 from tuner.training.rank import Rank

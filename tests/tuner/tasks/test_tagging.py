@@ -9,9 +9,10 @@ import pytest
 import torch
 from seqeval import metrics as reference
 
-from tuner.config import TrialConfig, ValuesRefused, make_task
+from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import DataError
+from tuner.refused_values import ValuesRefused
 from tuner.tasks._base import Task
 from tuner.tasks._losses import ClassLossConfig, class_losses
 from tuner.tasks.tagging import Tagging

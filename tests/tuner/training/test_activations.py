@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tuner.config import TrialConfig, ValuesRefused
+from tuner.config import TrialConfig
 from tuner.models.steps import Steps
+from tuner.refused_values import ValuesRefused
 from tuner.training.activations import Activations
 from tuner.training.regularization import RegularizationConfig
 

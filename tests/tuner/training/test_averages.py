@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tuner.config import TrialConfig, ValuesRefused
+from tuner.config import TrialConfig
+from tuner.refused_values import ValuesRefused
 from tuner.training import checkpoint
 from tuner.training.averages import Exponential
 from tuner.training.optimizers import asgd

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tuner.config import TrialConfig, ValuesRefused
+from tuner.config import TrialConfig
+from tuner.refused_values import ValuesRefused
 
 PLACES = np.arange(16)
 SGD = {"optimizer/name": "sgd", "optimizer/lr": 1.0}
