@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 import search_spaces
 from search_spaces import Inputs, Space, SpaceError, SpaceErrors
-from tuner import document, registry
+from tuner import document, registry, spec_search
 from tuner.config import TrialConfig
 from tuner.data import files
-from tuner.data.config import DataConfig, Folds
+from tuner.data.config import DataConfig
 from tuner.data.extensions import reads_texts
 from tuner.document import Document, Place
 from tuner.errors import Mistake, SpecError
@@ -28,7 +28,6 @@ from tuner.spec_goals import Goals, Metrics, goals
 from tuner.spec_settings import SECTIONS, apply, put
 
 _SECRET = re.compile(r"(password|passwd|secret|token$|api_?key|credential)", re.IGNORECASE)
-_HALVING = {"asha", "hyperband"}
 
 
 def load(
@@ -83,7 +82,9 @@ class _Reader:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
         ends = self._goals(file, task)
         file = file.model_copy(update={"search": ends.search})
-        self._check_search(file, space, task)
+        if not self.mistakes:
+            spec_search.check(file, space, task, self._place_of, self._add)
+            spec_search.doubt(file, space, self._place_of, self._warn)
         if self.mistakes:
             raise SpecError([*self.mistakes, *self._absent_files(file)])
         return SweepSpec(
@@ -204,7 +205,7 @@ class _Reader:
             except SpaceErrors:
                 return None
         for warning in space.warnings:
-            place = self._place_of(str(warning.path[-1]), str(warning.path[-1]))
+            place = self._place_of(str(warning.path[-1]))
             self.warnings.append(
                 replace(self._space_mistake(warning, ()), where=self.read.where(place))
             )
@@ -278,7 +279,8 @@ class _Reader:
                     seen.add(key)
                     self._refuse(refusal, self._place_of(refusal.path, path))
 
-    def _place_of(self, path: str, tested: str) -> Place:
+    def _place_of(self, path: str, tested: str = "") -> Place:
+        """Where a parameter stands, or the one whose value was being tested."""
         for place in (("override", path), ("space", "parameters", path), ("override", tested)):
             if place in self.read.lines or place in self.read.replaced:
                 return place
@@ -291,91 +293,6 @@ class _Reader:
             named = [file.data.target] if isinstance(file.data.target, str) else file.data.target
             metrics = module.metrics(module.Config(**task), len(named) if named else None)
         return goals(task["name"], file.search, metrics, self._add)
-
-    def _check_search(self, file: SpecFile, space: Space, task: dict[str, Any]) -> None:
-        search, resources = file.search, file.resources
-        ends = {p: param.domain.ends() for p, param in space.parameters.items()}
-        if self.mistakes:
-            return
-        defaults = TrialConfig.from_values(space.defaults(), task)
-        epochs = min(
-            [int(e) for e in ends.get("training/epochs", [])] or [defaults.training.epochs]
-        )
-        if search.scheduler != "none" and search.grace > epochs:
-            self._add(
-                "grace",
-                "`search/grace` must be at most `training/epochs`",
-                f"{search.grace} with {epochs} epochs",
-                "Lower it, or set `search/scheduler: none`.",
-                ("search", "grace"),
-            )
-        batches = [int(b) for b in ends.get("training/batch_size", [])]
-        smallest = min(batches or [defaults.training.batch_size])
-        if smallest < resources.most:
-            self._add(
-                "batch",
-                "`training/batch_size` must be at least `resources/workers`",
-                f"{smallest} with {resources.most} workers",
-                "Raise the batch size or take fewer workers.",
-                self._place_of("training/batch_size", "training/batch_size"),
-            )
-        precisions = ends.get("training/precision", [])
-        if "float16" in precisions and not resources.gpus_per_worker:
-            self._add(
-                "precision",
-                "`training/precision: float16` needs a GPU: elsewhere its range is a loss without "
-                "a gain",
-                "float16 with `resources/gpus_per_worker` of 0",
-                "Take bfloat16, which CPUs know too, or give each trial a GPU.",
-                self._place_of("training/precision", "training/precision"),
-            )
-        if isinstance(file.data.validation, Folds) and task["name"] == "forecasting":
-            self._add(
-                "folds",
-                "`data/validation` of a forecast must be a span or a share: folds would let the "
-                "future explain the past",
-                f"{file.data.validation.folds} folds",
-                "Give {origins: 3}, {after: TIME}, or a share such as 0.2 for the last part.",
-                ("data", "validation"),
-            )
-        if search.sampler == "grid":
-            size = sum(1 for _ in _at_most(space.grid(search.grid_points), search.trials + 1))
-            if size > search.trials:
-                self._add(
-                    "grid",
-                    "`search/trials` must hold the whole grid",
-                    f"{search.trials} trials for more grid points",
-                    "Raise it, lower `search/grid_points`, or fix some parameters.",
-                    ("search", "trials"),
-                )
-        self._warn(file, space, ends)
-
-    def _warn(self, file: SpecFile, space: Space, ends: Mapping[str, Sequence[Any]]) -> None:
-        names = [str(name) for name in ends.get("schedule/name", ["constant"])]
-        slow = [n for n in names if not registry.get("schedules", n).ANYTIME]
-        if file.search.scheduler in _HALVING and slow:
-            self.warnings.append(
-                self._mistake(
-                    "schedule",
-                    "a schedule should be an anytime one where trials are stopped early",
-                    ", ".join(slow),
-                    "Their rate falls at the end of the full budget, which most trials never see: "
-                    "take constant or exponential, or `search/scheduler: none`.",
-                    self._place_of("schedule/name", "schedule/name"),
-                )
-            )
-        layers = [int(n) for n in ends.get("model/layers", [1])]
-        dropout = space.parameters.get("regularization/dropout")
-        if layers == [1] and dropout is not None and dropout.domain.size != 1:
-            self.warnings.append(
-                self._mistake(
-                    "dropout",
-                    "`regularization/dropout` works between layers and before the head",
-                    "it with one layer",
-                    "Only the head's input is dropped; `model/layers` above 1 gives it more to do.",
-                    self._place_of("regularization/dropout", "regularization/dropout"),
-                )
-            )
 
     def _refuse_secrets(self, data: Any, place: Place) -> None:
         if isinstance(data, dict):
@@ -414,6 +331,9 @@ class _Reader:
     def _add(self, code: str, rule: str, got: str, fix: str, place: Place) -> None:
         self.mistakes.append(self._mistake(code, rule, got, fix, place))
 
+    def _warn(self, code: str, rule: str, got: str, fix: str, place: Place) -> None:
+        self.warnings.append(self._mistake(code, rule, got, fix, place))
+
     def _refuse(self, refusal: Refusal, place: Place) -> None:
         self.mistakes.append(
             Mistake(
@@ -442,10 +362,6 @@ def _sound(
 
 def _known(kind: str) -> str:
     return f"Known: {', '.join(registry.names(kind))}."
-
-
-def _at_most(values: Iterable[Any], count: int) -> Iterable[Any]:
-    return (value for value, _ in zip(values, range(count), strict=False))
 
 
 def _located(invalid: ValidationError, read: Document) -> list[Mistake]:
