@@ -5,7 +5,8 @@ B rows, T steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,9 @@ from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
 from tuner.export.decoding import answered
+from tuner.export.exact import TOLERANCE, exactly, tolerance
 from tuner.tasks._base import Batch, Policy, Split, Task
 from tuner.training.playing import policy
-
-TOLERANCE = 1e-5
-"""Of |export - network| / max(1, |network|), where an export has to be equal."""
 
 ROWS = 512
 PIECE = 7
@@ -39,7 +38,8 @@ def compare(
     split: Split,
     metric: str,
 ) -> dict[str, tuple[Proof, bool]]:
-    """Worst difference and scores of each format, and whether it is equal within 1e-5 everywhere.
+    """Worst difference and scores of each format, and whether it is equal everywhere, within 1e-5
+    or what float32 rounds by.
 
     Args:
         bundles: the export, opened in each of its formats; streams are fed in pieces.
@@ -67,6 +67,9 @@ def compare(
                 f"{split} rows {name or 'the network'} does not. Report this with the sweep's "
                 "folder. [export/mismatch]"
             )
+    allowed = TOLERANCE
+    if any(run.worst_scaled > TOLERANCE for run in runs.values()):
+        allowed = tolerance(_rounding(network, task, store, split))
     return {
         name: (
             Proof(
@@ -77,11 +80,21 @@ def compare(
                 export=run.metrics()[metric],
                 difference=run.worst,
             ),
-            run.worst_scaled <= TOLERANCE,
+            run.worst_scaled <= allowed,
         )
         for name, run in runs.items()
         if name
     }
+
+
+def _rounding(network: nn.Module, task: Task, store: Store, split: Split) -> float:
+    """The worst scaled difference between the network and the same in double precision."""
+    sums = _Sums(task)
+    exact = partial(exactly, network)
+    runs = (_answers({}, each, task, store, split) for each in (network, exact))
+    for (batch, found, _), (_, expected, _) in zip(*runs, strict=True):
+        sums.add(batch, found, expected)
+    return sums.worst_scaled
 
 
 class _Sums:
@@ -125,7 +138,11 @@ class _Sums:
 
 
 def _answers(
-    bundles: Mapping[str, Bundle], network: nn.Module, task: Task, store: Store, split: Split
+    bundles: Mapping[str, Bundle],
+    network: Callable[..., Any],
+    task: Task,
+    store: Store,
+    split: Split,
 ) -> Iterator[tuple[Batch, Arrays, dict[str, Arrays]]]:
     """Batch after batch, what the network says of it and what each format does."""
     if task.window:

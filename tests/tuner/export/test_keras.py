@@ -21,11 +21,12 @@ from torch import nn
 from tuner import registry
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Signature
+from tuner.export.exact import TOLERANCE
 from tuner.export.formats import keras as format
 from tuner.export.formats._base import Trained
 from tuner.export.keras_network import lacking
 from tuner.export.model import signature_of
-from tuner.export.verify import TOLERANCE, untraced_batches, verify
+from tuner.export.verify import untraced_batches, verify
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
 from tuner.models.initialization import InitializationConfig

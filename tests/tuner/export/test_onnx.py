@@ -14,12 +14,13 @@ from torch import nn
 from tuner import registry
 from tuner.errors import ExportMismatch, InputError
 from tuner.export.contents import Signature
+from tuner.export.exact import TOLERANCE
 from tuner.export.formats._base import Runner
 from tuner.export.integrity import check_graph
 from tuner.export.model import signature_of
 from tuner.export.onnx import to_onnx
 from tuner.export.session import open_session, run_graph
-from tuner.export.verify import TOLERANCE, untraced_batches, verify
+from tuner.export.verify import untraced_batches, verify
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import build
 from tuner.models.initialization import InitializationConfig
