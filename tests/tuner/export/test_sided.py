@@ -109,8 +109,8 @@ def test_keras_and_pieces_refuse_it() -> None:
 
 def test_it_is_pruned_with_its_network(tmp_path: Path) -> None:
     values = {"model/fusion": "gated", "model/hidden_size": 6, "training/epochs": 1}
-    data = made.of_task(made.FUSED, tmp_path)
-    job = made.job_of(made.FUSED, data, tmp_path / "trial", values)
+    data = made.of_task("fused", tmp_path)
+    job = made.job_of("fused", data, tmp_path / "trial", values)
     rank = Rank("cpu", 1)
     rank.start(job)
     rank.epoch()
