@@ -53,6 +53,7 @@ def summary(sweep: Sweep, board: Leaderboard, wall: float) -> dict[str, Any]:
     return {
         "set": board.name,
         "metric": board.metric,
+        "maximize": board.maximize,
         "test": best.test,
         "test_seeds": seeds,
         "test_mean": statistics.mean(seeds),

@@ -100,25 +100,13 @@ def scores() -> list[str]:
             continue
         default = found["default"]["test"]
         naive = [each for each in found["baselines"] if each["test"] is not None]
-        best = _better(found["metric"])(naive, key=lambda each: each["test"])
+        best = (max if found["maximize"] else min)(naive, key=lambda each: each["test"])
         text.append(
             f"| {found['set']} | {found['metric']} | {_number(found['test_mean'])} ± "
             f"{_number(found['test_std'])} | {_number(default)} | {_number(best['test'])} "
             f"({best['name']}) | {sum(found['trials'].values())} | {found['minutes']} |"
         )
     return text
-
-
-def _better(metric: str) -> Any:
-    """`max` or `min`."""
-    from tuner import registry
-
-    known = {
-        name: direction
-        for task in registry.names("tasks")
-        for name, direction in registry.get("tasks", task).METRICS.items()
-    }
-    return max if known[metric] == "maximize" else min
 
 
 def page(found: list[dict[str, Any]]) -> str:
