@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import torch
@@ -54,7 +56,7 @@ class Trial:
     """The fits of one trial: one, or one for each fold, which advance together.
 
     With folds an epoch's value is the mean over folds at equal budget, and the epochs to refit are
-    the mean of each fold's own best epoch.
+    the mean of each fold's own best epoch, the middle one of equals.
     """
 
     def __init__(
@@ -152,11 +154,14 @@ class Trial:
 
     @property
     def refit_epochs(self) -> int:
-        """The best epoch: with folds the rounded mean of theirs."""
+        """The best epoch: with folds the rounded mean of theirs.
+
+        Where a fold is at its best for many epochs, the middle one of them counts: at the first, a
+        training that differs by a seed may not have come there yet.
+        """
         if len(self.fits) == 1:
             return self.best_epoch
-        by_fold = list(zip(*self.values, strict=True))
-        bests = [1 + values.index(max(values)) for values in by_fold]
+        bests = [_middle_of_best(values) for values in zip(*self.values, strict=True)]
         return max(1, round(sum(bests) / len(bests)))
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -276,3 +281,9 @@ class Trial:
         self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
         self.best_metrics = state["best_metrics"]
         return self.epoch
+
+
+def _middle_of_best(values: Sequence[float]) -> int:
+    """The epoch, from 1, that is the middle of those with the largest value."""
+    best = max(values)
+    return median_low([epoch for epoch, value in enumerate(values, 1) if value == best])

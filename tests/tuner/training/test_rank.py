@@ -267,6 +267,20 @@ def test_a_refit_trains_all_rows_for_the_given_epochs(folds: Path, tmp_path: Pat
     assert len(fit.train) == 61
 
 
+def test_a_refit_goes_on_into_the_middle_of_each_folds_best_epochs(
+    folds: Path, tmp_path: Path
+) -> None:
+    rank = Rank("cpu", 1)
+    rank.start(made.job(folds, tmp_path / "t", {"training/epochs": 4}))
+    rank.epoch()
+    trial = rank._trial
+    assert trial is not None
+    # Of three folds: best once, in epoch 2; from 2 to 6; and in 1, 2 and 5.
+    trial.values = [[0.1, 0.0, 1.0], [0.9, 1.0, 1.0], [0.2, 1.0, 0.5]]
+    trial.values += [[0.8, 1.0, 0.5], [0.8, 1.0, 1.0], [0.8, 1.0, 0.5]]
+    assert trial.refit_epochs == round((2 + 4 + 2) / 3)
+
+
 def test_a_rate_that_explodes_is_divergence(data: Path, tmp_path: Path) -> None:
     rank = Rank("cpu", 1)
     rank.start(made.job(data, tmp_path / "t", {"optimizer/lr": 1e30, "optimizer/name": "sgd"}))
