@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return 2
     try:
-        options = parser.parse_args(given)
+        options, unknown = parser.parse_known_args(given)
+        if unknown:
+            raise CommandError(_unknown(options.command, unknown))
         status: int = options.run(options)
         sys.stdout.flush()
         return status
@@ -61,21 +63,30 @@ def _mistake(parser: argparse.ArgumentParser, message: str) -> Mistake:
             message = f"no command but {wrong!r}"
             if close := difflib.get_close_matches(wrong, COMMANDS, n=1):
                 fix = f"Did you mean `{parser.prog} {close[0]}`?"
-    elif message.startswith("unrecognized arguments: "):
-        wrong = message.removeprefix("unrecognized arguments: ").split(" ")[0]
-        if close := difflib.get_close_matches(wrong.partition("=")[0], _FLAGS, n=1):
-            fix = f"Did you mean `{close[0]}`?"
+    return _usage(parser.prog, message, fix)
+
+
+def _unknown(command: str, arguments: Sequence[str]) -> Mistake:
+    """Told of the command's own flags: those of another would be as unknown."""
+    fix = f"See `tuner {command} --help`."
+    flag = arguments[0].partition("=")[0]
+    if close := difflib.get_close_matches(flag, _FLAGS[command], n=1, cutoff=0.7):
+        fix = f"Did you mean `{close[0]}`?"
+    return _usage(f"tuner {command}", f"unknown arguments: {' '.join(arguments)}", fix)
+
+
+def _usage(called: str, got: str, fix: str) -> Mistake:
     return Mistake(
         code="command/usage",
-        rule=f"`{parser.prog}` must be called as its help says",
+        rule=f"`{called}` must be called as its help says",
         where="the command line",
-        got=message,
+        got=got,
         fix=fix,
     )
 
 
-_FLAGS: set[str] = set()
-"""Of all commands."""
+_FLAGS: dict[str, list[str]] = {}
+"""Of each command."""
 
 
 def _parser() -> _Parser:
@@ -92,7 +103,7 @@ def _parser() -> _Parser:
         sub.add_argument("--home", type=Path, default=argparse.SUPPRESS, help=home_help)
         sub.set_defaults(run=command.run)
         command.add_arguments(sub)
-        _FLAGS.update(flag for action in sub._actions for flag in action.option_strings)
+        _FLAGS[name] = [flag for action in sub._actions for flag in action.option_strings]
     return parser
 
 

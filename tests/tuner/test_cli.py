@@ -35,6 +35,7 @@ def test_no_arguments_give_help_and_2(capsys: pytest.CaptureFixture[str]) -> Non
         (["leaderboard", "nothing"], ["'nothing'"]),
         (["export", "nothing", "--to", "x"], ["'nothing'"]),
         (["export", "nothing"], ["--to"]),
+        (["report", "nothing", "--to", "x"], ["--to x", "See `tuner report --help`."]),
         (["predict", "nowhere", "x.csv"], ["nowhere"]),
         (["predict", "nowhere", "x.csv", "--output", "x.doc"], ["x.doc", ".csv"]),
         (["spaces", "clasification"], ["Did you mean 'classification'?"]),
