@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tuner.export.contents import DecoderSignature, Signature
-from tuner.export.exact import exactly
+from tuner.export.exact import exact
 from tuner.export.formats._base import Runner
 from tuner.export.onnx import TRACED, export, tell_sizes
 from tuner.export.verify import Batch, differs
@@ -135,16 +135,16 @@ def verify_decoder(
                 tensors = [last_B, *states, *encoded.kept, ends_B]
                 arrays = dict(zip(inputs, _arrays(tensors), strict=False))
                 found = run(arrays)
-                exact = partial(_exact, step, last_B, states, *given)
+                exactly = partial(_exactly, step, last_B, states, *given)
                 what = "a decoder's graph"
-                worst = max(worst, differs(what, x, found, _arrays(expected), exact))
+                worst = max(worst, differs(what, x, found, _arrays(expected), exactly))
                 states = list(expected[1 : 1 + len(states)])
     return worst
 
 
-def _exact(step: nn.Module, *given: Any) -> list[np.ndarray]:
+def _exactly(step: nn.Module, *given: Any) -> list[np.ndarray]:
     with torch.no_grad():
-        return _arrays(exactly(step, *given))
+        return _arrays(exact(step)(*given))
 
 
 def _arrays(tensors: Iterable[Tensor]) -> list[np.ndarray]:

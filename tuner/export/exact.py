@@ -7,6 +7,7 @@ of one network were seen to lie 2e-5 apart, each 1e-5 from the same in double pr
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,35 +18,32 @@ TOLERANCE = 1e-5
 _ROUNDINGS = 4
 """How often the network's own rounding an export may be apart from it: each of both may be apart
 from the exact outputs by as much, and the worst places are seldom the same."""
+_MOST = 1e-3
+"""Most that is ever allowed: where a network rounds by this, no wrong export would be told."""
 
 
 def tolerance(rounding: float) -> float:
     """What an export may differ by from a network that is so far from itself in double precision.
 
-    A rounding that is no number allows nothing more.
+    A rounding that is no number, or infinite, allows nothing more.
     """
-    return _ROUNDINGS * rounding if rounding > TOLERANCE / _ROUNDINGS else TOLERANCE
+    if not TOLERANCE / _ROUNDINGS < rounding < float("inf"):
+        return TOLERANCE
+    return min(_ROUNDINGS * rounding, _MOST)
 
 
-def exactly(network: nn.Module, *given: Any, **named: Any) -> Any:
-    """What a network gives in double precision; in its own, where its code makes numbers of a
-    kind of its own, which then do not go together."""
-    try:
-        return Exact(network)(*given, **named)
-    except RuntimeError:
-        return network(*given, **named)
+def exact(network: nn.Module) -> Callable[..., Any]:
+    """A network in double precision, whatever it is given; or itself, where its code makes numbers
+    of a kind of its own, which then do not go together."""
+    twin = copy.deepcopy(network).double().eval()
 
+    def run(*given: Any, **named: Any) -> Any:
+        try:
+            return twin(*map(_double, given), **{n: _double(x) for n, x in named.items()})
+        except RuntimeError:
+            return network(*given, **named)
 
-class Exact(nn.Module):
-    """A copy of a network that computes in double precision, whatever it is given."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = copy.deepcopy(network).double().eval()
-
-    def forward(self, *given: Any, **named: Any) -> Any:
-        """What the network gives."""
-        return self.network(*map(_double, given), **{n: _double(x) for n, x in named.items()})
+    return run
 
 
 def _double(given: Any) -> Any:

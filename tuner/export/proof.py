@@ -6,7 +6,6 @@ B rows, T steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from tuner.errors import ExportMismatch
 from tuner.export.bundle import Bundle
 from tuner.export.contents import Proof
 from tuner.export.decoding import answered
-from tuner.export.exact import TOLERANCE, exactly, tolerance
+from tuner.export.exact import TOLERANCE, exact, tolerance
 from tuner.tasks._base import Batch, Policy, Split, Task
 from tuner.training.playing import policy
 
@@ -90,8 +89,8 @@ def compare(
 def _rounding(network: nn.Module, task: Task, store: Store, split: Split) -> float:
     """The worst scaled difference between the network and the same in double precision."""
     sums = _Sums(task)
-    exact = partial(exactly, network)
-    runs = (_answers({}, each, task, store, split) for each in (network, exact))
+    both = network, exact(network)
+    runs = (_answers({}, each, task, store, split) for each in both)
     for (batch, found, _), (_, expected, _) in zip(*runs, strict=True):
         sums.add(batch, found, expected)
     return sums.worst_scaled

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tuner.errors import ExportMismatch
 from tuner.export.contents import Signature
-from tuner.export.exact import TOLERANCE, exactly, tolerance
+from tuner.export.exact import TOLERANCE, exact, tolerance
 from tuner.export.formats._base import Runner
 
 Batch = tuple[Tensor, ...]
@@ -81,8 +81,8 @@ def verify(
         except Exception as error:  # runtimes have no exceptions of their own to catch
             said = str(error).strip().partition("Status Message: ")[2] or str(error)
             raise _mismatch(what, x, f"the error {said!r}", suspects) from error
-        exact = partial(_outputs, partial(exactly, module), given, kept_B)
-        worst = max(worst, differs(what, x, _valid(found, kept_B), expected, exact, suspects))
+        exactly = partial(_exactly, module, given, kept_B)
+        worst = max(worst, differs(what, x, _valid(found, kept_B), expected, exactly, suspects))
     return worst
 
 
@@ -91,13 +91,13 @@ def differs(
     x: Tensor,
     found: Sequence[np.ndarray],
     expected: Sequence[np.ndarray],
-    exact: Callable[[], Sequence[np.ndarray]],
+    exactly: Callable[[], Sequence[np.ndarray]],
     suspects: Sequence[str] = (),
 ) -> float:
     """The largest difference between what an export gave of a batch and what the network did.
 
     Args:
-        exact: gives what the network does in double precision; asked only in doubt.
+        exactly: gives what the network does in double precision; asked only in doubt.
 
     Raises:
         ExportMismatch: above 1e-5 anywhere, where float32 rounds by less, another shape, or a
@@ -105,7 +105,7 @@ def differs(
     """
     difference = _worst(found, expected)
     # Not `>`: a NaN is a mismatch too.
-    if not difference <= TOLERANCE and not difference <= tolerance(_worst(expected, exact())):
+    if not difference <= TOLERANCE and not difference <= tolerance(_worst(expected, exactly())):
         raise _mismatch(what, x, f"a difference of {difference:g}", suspects)
     return difference
 
@@ -119,6 +119,10 @@ def _outputs(
 ) -> list[np.ndarray]:
     with torch.no_grad():
         return _valid(_flat(module(*given)), lengths_B)
+
+
+def _exactly(module: nn.Module, given: list[Any], lengths_B: np.ndarray | None) -> list[np.ndarray]:
+    return _outputs(exact(module), given, lengths_B)
 
 
 def _flat(outputs: Tensor | tuple[Tensor, Tensor | list[Tensor]]) -> list[np.ndarray]:
