@@ -100,17 +100,22 @@ def test_others(tmp_path: Path, name: str) -> None:
         assert len(answers) == 15_000
 
 
-def test_whistles(tmp_path: Path) -> None:
-    for name in ("whistles.py", "whistles.yaml"):
-        shutil.copy(EXAMPLES / name, tmp_path)
-    script = [sys.executable, str(tmp_path / "whistles.py")]
+def exported(name: str, folder: Path) -> dict[str, tuple[float, float]]:
+    """Of a model of made recordings, in `model`: each metric on validation, and the baseline's."""
+    for file in ("whistles.py", f"{name}.yaml"):
+        shutil.copy(EXAMPLES / file, folder)
+    script = [sys.executable, str(folder / "whistles.py")]
     subprocess.run(script, check=True, capture_output=True)
-    done = tuner("sweep", "whistles.yaml", "--trials", "1", cwd=tmp_path)
+    done = tuner("sweep", f"{name}.yaml", "--trials", "1", cwd=folder)
     assert done.returncode == 0, done.stderr
-    done = tuner("export", "whistles", "--to", "model", cwd=tmp_path)
+    done = tuner("export", name, "--to", "model", cwd=folder)
     assert done.returncode == 0, done.stderr
-    scores = json.loads((tmp_path / "model" / "bundle.json").read_text())["about"]["scores"]
-    reached = {score["metric"]: (score["validation"], score["baseline"]) for score in scores}
+    scores = json.loads((folder / "model" / "bundle.json").read_text())["about"]["scores"]
+    return {score["metric"]: (score["validation"], score["baseline"]) for score in scores}
+
+
+def test_whistles(tmp_path: Path) -> None:
+    reached = exported("whistles", tmp_path)
     assert reached["cer"][0] < 0.5 * reached["cer"][1]
     recordings = [f"data/whistles/{number:03d}.wav" for number in range(20)]
     done = tuner("predict", "model", *recordings, "--output", "answers.csv", cwd=tmp_path)
@@ -122,16 +127,7 @@ def test_whistles(tmp_path: Path) -> None:
 
 
 def test_whistler(tmp_path: Path) -> None:
-    for name in ("whistles.py", "whistler.yaml"):
-        shutil.copy(EXAMPLES / name, tmp_path)
-    script = [sys.executable, str(tmp_path / "whistles.py")]
-    subprocess.run(script, check=True, capture_output=True)
-    done = tuner("sweep", "whistler.yaml", "--trials", "1", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    done = tuner("export", "whistler", "--to", "model", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    scores = json.loads((tmp_path / "model" / "bundle.json").read_text())["about"]["scores"]
-    reached = {score["metric"]: (score["validation"], score["baseline"]) for score in scores}
+    reached = exported("whistler", tmp_path)
     # Most of a frame is noise that nobody can foretell.
     assert reached["dtw"][0] < 0.9 * reached["dtw"][1]
     assert reached["length_error"][0] < 0.25

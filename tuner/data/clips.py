@@ -56,7 +56,9 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
     ]
     owner_N = np.repeat(np.arange(len(files)), [len(each) for each in files])
     if 4 * len(owner_N) * len(frames.names) > MAX_DECODED:
-        raise DataError([*refused, _too_much(table)])
+        fix = "Take a smaller `data/frames/height` and `width`, or fewer frames."
+        refused.append(manifests.too_much(table.name, "frames", "frames", fix))
+        raise DataError(refused)
     values_NF, beside = _pixels([name for each in files for name in each], path, frames, refused)
     if refused:
         raise DataError(refused)
@@ -168,14 +170,4 @@ def _no_frames(folder: Path, others: Sequence[str]) -> Mistake:
         where=shown(folder),
         got=f"{len(others):,} others, {join_some(sorted(others))}" if others else "no file",
         fix="Write each frame as a PNG file, or leave the row out.",
-    )
-
-
-def _too_much(table: RawTable) -> Mistake:
-    return Mistake(
-        code="data/frames",
-        rule=f"the frames of a manifest must fill at most {MAX_DECODED >> 30} GiB",
-        where=table.name,
-        got="more",
-        fix="Take a smaller `data/frames/height` and `width`, or fewer frames.",
     )

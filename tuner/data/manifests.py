@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from tuner.data import columns
-from tuner.data.files import join_some
+from tuner.data.files import MAX_DECODED, join_some
 from tuner.data.layout import Layout
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
@@ -101,3 +101,21 @@ def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
         )
         for some in alike.values()
     ]
+
+
+def too_much(where: str, key: str, what: str, fix: str) -> Mistake:
+    """Contents that would fill memory.
+
+    Args:
+        where: the manifest, or what else asks for them.
+        key: of section `data` that tells how the files are read.
+        what: fills it, such as "pictures".
+        fix: what makes it less.
+    """
+    return Mistake(
+        code=f"data/{key}",
+        rule=f"the {what} of a manifest must fill at most {MAX_DECODED >> 30} GiB",
+        where=where,
+        got="more",
+        fix=fix,
+    )

@@ -169,10 +169,5 @@ def _broken(path: Path, got: str) -> Mistake:
 
 def too_much(where: str) -> Mistake:
     """Pictures that would fill memory, each counted as often as it is kept."""
-    return Mistake(
-        code="data/pictures",
-        rule=f"the pictures of a manifest must fill at most {MAX_DECODED >> 30} GiB",
-        where=where,
-        got="more",
-        fix="Take a smaller `data/picture/height` and `width`, or fewer pictures.",
-    )
+    fix = "Take a smaller `data/picture/height` and `width`, or fewer pictures."
+    return manifests.too_much(where, "pictures", "pictures", fix)

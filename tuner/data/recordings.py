@@ -56,7 +56,8 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
         frames_TM, digest, size = read
         decoded += frames_TM.nbytes
         if decoded > MAX_DECODED:
-            raise DataError(_too_much(table))
+            fix = "Take fewer `data/audio/bands`, a longer `hop`, or fewer recordings."
+            raise DataError(manifests.too_much(table.name, "audio", "frames", fix))
         frames.append(frames_TM)
         if path.parent / name != path:
             beside.append(Beside(name, digest, size))
@@ -134,13 +135,3 @@ def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 def _mistake(path: Path, code: str, got: str, fix: str) -> Mistake:
     rule = "a recording must be a whole WAV file of finite samples"
     return Mistake(code=f"data/{code}", rule=rule, where=shown(path), got=got, fix=fix)
-
-
-def _too_much(table: RawTable) -> Mistake:
-    return Mistake(
-        code="data/audio",
-        rule=f"the frames of a manifest must fill at most {MAX_DECODED >> 30} GiB",
-        where=table.name,
-        got="more",
-        fix="Take fewer `data/audio/bands`, a longer `hop`, or fewer recordings.",
-    )
