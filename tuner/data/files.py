@@ -90,7 +90,11 @@ def refusal(path: Path) -> Mistake | None:
             if not file.read(1):
                 return refuse("empty", "zero bytes", "Write the data again, or leave the file out.")
     except (FileNotFoundError, NotADirectoryError):
-        return refuse("missing", "no such file", "Check the path; it is relative to the spec.")
+        return refuse(
+            "missing",
+            "no such file",
+            "Check the path; it is relative to the spec, or to the manifest that names it.",
+        )
     except IsADirectoryError:
         return refuse("folder", "a folder", "Name the files in it, as a list.")
     except PermissionError:
