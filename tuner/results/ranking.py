@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuner.outcome import tie_breaker
 from tuner.repeats import Repeats
 from tuner.results.interval import Interval, differ
 from tuner.search.objectives import figures, pareto, violated
@@ -31,7 +32,8 @@ class Ranking:
 
 
 def rank(spec: SweepSpec, records: Sequence[TrialRecord], repeats: Repeats) -> Ranking:
-    """Ranks trials by their best score, and the first few by their mean over fresh seeds.
+    """Ranks trials by their best score, of equals by their loss, and the first few by their mean
+    over fresh seeds.
 
     Means rank only once all candidates have theirs. A configuration that some seed breaks stands
     behind those that none does.
@@ -40,7 +42,7 @@ def rank(spec: SweepSpec, records: Sequence[TrialRecord], repeats: Repeats) -> R
     known = {r.number: figures(r.outcome, spec.metric) for r in records if r.outcome is not None}
     breaks = {n: tuple(map(str, violated(spec.constraints, f))) for n, f in known.items()}
     usable = {
-        record.number: first.loss(record.outcome.value)
+        record.number: (first.loss(record.outcome.value), tie_breaker(record.outcome.metrics))
         for record in records
         if record.outcome is not None and record.outcome.usable and not breaks[record.number]
         if record.outcome.value is not None

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_low
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from tuner import registry
 from tuner.config import TrialConfig, make_task
 from tuner.data.store import Store
 from tuner.errors import Diverged
+from tuner.outcome import tie_breaker
 from tuner.tasks import _tables as tables
 from tuner.training import checkpoint, looks
 from tuner.training.fit import Fit, below
@@ -56,7 +56,7 @@ class Trial:
     """The fits of one trial: one, or one for each fold, which advance together.
 
     With folds an epoch's value is the mean over folds at equal budget, and the epochs to refit are
-    the mean of each fold's own best epoch, the middle one of equals.
+    the mean of each fold's own best epoch. Of equal epochs that of the lowest loss is the best.
     """
 
     def __init__(
@@ -92,10 +92,12 @@ class Trial:
         self.seconds = 0.0
         self.values: list[list[float]] = []
         """Objective of each epoch and fold, larger always better."""
+        self.losses: list[list[float]] = []
+        """Loss of each epoch and fold on validation rows, which tells equal objectives apart."""
         self.curve: list[Point] = []
         """Every epoch so far, over all attempts: what was trained but not told when a process died
         is told by the next one."""
-        self.best_value, self.best_epoch = -math.inf, 0
+        self.best_value, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
         self.best_metrics: dict[str, float] = {}
         self._best_tensors: dict[str, torch.Tensor] = {}
         self._sums: list[list[float]] = [[] for _ in self.fits]
@@ -125,12 +127,13 @@ class Trial:
         metrics["rows_per_second"] = sum(fit.train.rows_per_epoch for fit in self.fits) / elapsed
         self.curve.append((self.epoch, metrics))
         if self.refits:
-            value = float(self.epoch)
+            value, loss = float(self.epoch), 0.0
         else:
             self.values.append([self._value(m) for m in per_fit])
-            value = sum(self.values[-1]) / len(per_fit)
-        if value > self.best_value:
-            self._remember_best(value, metrics)
+            self.losses.append([tie_breaker(m) for m in per_fit])
+            value, loss = (sum(each[-1]) / len(per_fit) for each in (self.values, self.losses))
+        if (value, -loss) > (self.best_value, -self.best_loss):
+            self._remember_best(value, loss, metrics)
         ended = self._end()
         if ended or time.monotonic() - self._saved_at >= _CHECKPOINT_SECONDS:
             if self.ranks.rank == 0:
@@ -156,12 +159,13 @@ class Trial:
     def refit_epochs(self) -> int:
         """The best epoch: with folds the rounded mean of theirs.
 
-        Where a fold is at its best for many epochs, the middle one of them counts: at the first, a
-        training that differs by a seed may not have come there yet.
+        Where a fold is at its best for many epochs, the one of the lowest loss counts: at the
+        first, a training that differs by a seed may not have come there yet.
         """
         if len(self.fits) == 1:
             return self.best_epoch
-        bests = [_middle_of_best(values) for values in zip(*self.values, strict=True)]
+        histories = zip(zip(*self.values, strict=True), zip(*self.losses, strict=True), strict=True)
+        bests = [_best_of(values, losses) for values, losses in histories]
         return max(1, round(sum(bests) / len(bests)))
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -199,8 +203,8 @@ class Trial:
         value = metrics[self.job.metric]
         return value if self.job.maximize else -value
 
-    def _remember_best(self, value: float, metrics: dict[str, float]) -> None:
-        self.best_value, self.best_epoch = value, self.epoch
+    def _remember_best(self, value: float, loss: float, metrics: dict[str, float]) -> None:
+        self.best_value, self.best_loss, self.best_epoch = value, loss, self.epoch
         # Gradients have curves and a note; no best model is looked up by them.
         self.best_metrics = {n: v for n, v in metrics.items() if not n.startswith(PREFIX)}
         self._best_sums = [sum(each) for each in zip(*self._sums, strict=True)]
@@ -214,9 +218,14 @@ class Trial:
         if self.epoch >= self.epochs:
             return f"trained its {self.epochs} epochs"
         patience = self.config.training.patience
-        if patience and not self.refits and self.epoch - self.best_epoch >= patience:
+        if patience and not self.refits and self.epoch - self._improved() >= patience:
             return f"no better value in {patience} epochs"
         return ""
+
+    def _improved(self) -> int:
+        """The epoch that last had a better value; a lower loss alone is none."""
+        means = [sum(values) / len(values) for values in self.values]
+        return means.index(max(means)) + 1
 
     def stop(self) -> None:
         """Keeps the best weights of a trial that goes no further, and nothing else; nothing at all
@@ -258,8 +267,10 @@ class Trial:
             "epoch": self.epoch,
             "seconds": self.seconds,
             "history": self.values,
+            "losses": self.losses,
             "curve": self.curve,
             "best_value": self.best_value,
+            "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "best_metrics": self.best_metrics,
         }
@@ -276,14 +287,14 @@ class Trial:
         self._best_sums = tensors["best_sums"].tolist()
         self.epoch, self.seconds = state["epoch"], state["seconds"]
         self._saved_epoch = self.epoch
-        self.values = state["history"]
+        self.values, self.losses = state["history"], state["losses"]
         self.curve = [(epoch, metrics) for epoch, metrics in state["curve"]]
-        self.best_value, self.best_epoch = state["best_value"], state["best_epoch"]
+        self.best_value, self.best_loss = state["best_value"], state["best_loss"]
+        self.best_epoch = state["best_epoch"]
         self.best_metrics = state["best_metrics"]
         return self.epoch
 
 
-def _middle_of_best(values: Sequence[float]) -> int:
-    """The epoch, from 1, that is the middle of those with the largest value."""
-    best = max(values)
-    return median_low([epoch for epoch, value in enumerate(values, 1) if value == best])
+def _best_of(values: Sequence[float], losses: Sequence[float]) -> int:
+    """The epoch, from 1, of the largest value; among equals that of the lowest loss."""
+    return max(range(len(values)), key=lambda index: (values[index], -losses[index])) + 1

@@ -90,6 +90,17 @@ def test_a_diverged_trial_never_wins_and_ties_go_to_the_earlier() -> None:
     assert [r.number for r in board(maximize=False).rows[:4]] == [3, 0, 2, 6]
 
 
+def test_of_equal_scores_the_lower_loss_goes_first() -> None:
+    def lossy(number: int, value: float, loss: float) -> TrialRecord:
+        metrics = {"accuracy": value, "loss": loss}
+        outcome = Outcome(state=State.COMPLETE, value=value, epochs=3, metrics=metrics)
+        return TrialRecord(number=number, values={}, outcome=outcome, rungs={})
+
+    records = [lossy(0, 0.8, 0.1), lossy(1, 0.9, 0.5), lossy(2, 0.9, 0.2), lossy(3, 0.9, 0.2)]
+    found = Leaderboard.of(spec(), records, baselines=BASELINES, finals={})
+    assert [row.number for row in found.rows] == [2, 3, 1, 0]
+
+
 def test_the_honest_lines_stand_beside_the_trials() -> None:
     found = board()
     assert found.default is not None and found.default.test == 0.79

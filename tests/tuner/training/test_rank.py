@@ -161,7 +161,9 @@ def test_the_kept_weights_are_those_of_the_best_epoch(data: Path, tmp_path: Path
     values = [report.metrics["accuracy"] for report in reports]
     last = reports[-1]
     assert last.best == max(values)
-    assert last.best_epoch == 1 + values.index(max(values))
+    losses = [report.metrics["loss"] for report in reports]
+    order = [(value, -loss) for value, loss in zip(values, losses, strict=True)]
+    assert last.best_epoch == 1 + order.index(max(order))
     metrics = reports[last.best_epoch - 1].metrics
     assert last.best_metrics.items() <= metrics.items()
     assert last.best_metrics.keys() == {n for n in metrics if not n.startswith("grad_norm/")}
@@ -267,7 +269,7 @@ def test_a_refit_trains_all_rows_for_the_given_epochs(folds: Path, tmp_path: Pat
     assert len(fit.train) == 61
 
 
-def test_a_refit_goes_on_into_the_middle_of_each_folds_best_epochs(
+def test_of_equally_good_epochs_the_one_of_the_lowest_loss_counts(
     folds: Path, tmp_path: Path
 ) -> None:
     rank = Rank("cpu", 1)
@@ -275,10 +277,27 @@ def test_a_refit_goes_on_into_the_middle_of_each_folds_best_epochs(
     rank.epoch()
     trial = rank._trial
     assert trial is not None
-    # Of three folds: best once, in epoch 2; from 2 to 6; and in 1, 2 and 5.
-    trial.values = [[0.1, 0.0, 1.0], [0.9, 1.0, 1.0], [0.2, 1.0, 0.5]]
-    trial.values += [[0.8, 1.0, 0.5], [0.8, 1.0, 1.0], [0.8, 1.0, 0.5]]
-    assert trial.refit_epochs == round((2 + 4 + 2) / 3)
+    # Of three folds: best once, in epoch 2; in 2 and 3; and always.
+    trial.values = [[0.1, 0.0, 1.0], [0.9, 1.0, 1.0], [0.2, 1.0, 1.0], [0.8, 0.9, 1.0]]
+    trial.losses = [[0.3, 0.9, 0.8], [0.4, 0.4, 0.3], [0.1, 0.3, 0.2], [0.2, 0.1, 0.1]]
+    assert trial.refit_epochs == 3 == round((2 + 3 + 4) / 3)
+
+
+def test_weights_of_an_equal_value_and_a_lower_loss_are_kept_but_end_no_patience(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rank = Rank("cpu", 1)
+    rank.start(made.job(data, tmp_path / "t", {"training/epochs": 9, "training/patience": 4}))
+    assert rank._trial is not None
+    (fit,) = rank._trial.fits
+    told = iter([(0.5, 0.9), (0.8, 0.7), (0.8, 0.8), (0.8, 0.4), (0.8, 0.5), (0.7, 0.1)])
+    monkeypatch.setattr(
+        fit.task, "metrics", lambda sums: dict(zip(("accuracy", "loss"), next(told), strict=True))
+    )
+    reports = [rank.epoch() for _ in range(6)]
+    assert [report.best_epoch for report in reports] == [1, 2, 2, 4, 4, 4]
+    assert reports[-1].best_metrics["loss"] == 0.4
+    assert reports[-1].ended == "no better value in 4 epochs"
 
 
 def test_a_rate_that_explodes_is_divergence(data: Path, tmp_path: Path) -> None:
