@@ -46,8 +46,11 @@ def outputs_of(task: Task, num: int, steps: int = 64) -> torch.Tensor:
 
 
 def heard(task: Task, outputs: torch.Tensor, batch: Batch, seed: int = 1) -> Outputs:
-    """What a loss reads where it would read these outputs: of what follows, the factors of scores
-    at every step, whose vectors begin with the outputs."""
+    """What a loss reads where it would read these outputs: of a text that is decoded, those of its
+    tokens; of what follows, the factors of scores at every step, whose vectors begin with the
+    outputs."""
+    if task.shape.decodes:
+        return cut(task, outputs, batch)[batch.targets > 0]
     if not task.shape.following:
         return cut(task, outputs, batch)
     chance = torch.Generator().manual_seed(seed)

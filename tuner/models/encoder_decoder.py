@@ -1,7 +1,7 @@
 """The network that gives a text for a sequence: an encoder, and a decoder that looks back at it.
 
 B sequences   T steps   U tokens of the longest target, its end included   V ids
-N rows of a search
+M tokens of all targets together, ends included   N rows of a search
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _ROWS = 512
 
 
 class EncoderDecoder(TwoParts):
-    """(x, lengths_B, targets_BU) → logits_BUV in training, each token decoded after the true ones.
+    """(x, lengths_B, targets_BU) → logits_MV in training, each token decoded after the true ones,
+    text by text. Padding is not read off: of a large vocabulary that is most of a step.
 
     Otherwise → (logp_BU, decoded_BL): the log-probability of each token of the target after those
     before it, and what is decoded freely, padded with 0. Without targets the former is empty.
@@ -38,7 +39,7 @@ class EncoderDecoder(TwoParts):
         if self.training:
             assert targets_BU is not None, "training without targets"
             r_BUR, _ = self.decoder.forced(targets_BU, encoded.kept, encoded.seen_BT, encoded.state)
-            return self.decoder.read_off(r_BUR)
+            return self.decoder.read_off(r_BUR[targets_BU > 0])
         if targets_BU is None:
             targets_BU = torch.zeros(len(x), 0, dtype=torch.int64, device=x.device)
         return self._scores(encoded, targets_BU), self._decoded(encoded)

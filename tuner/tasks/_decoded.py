@@ -120,9 +120,11 @@ class DecodedTask(SequenceTask):
             logp_BU, _ = outputs
             plain: Tensor = -(logp_BU * batch.weights).sum()
             return plain
-        known_BU = batch.targets.where(batch.targets < self.num_outputs, UNKNOWN)
-        losses_BU = class_losses(outputs, known_BU, self.losses)
-        total: Tensor = (losses_BU * batch.weights).sum()
+        given_BU = batch.targets > 0
+        ids_M = batch.targets[given_BU]
+        known_M = ids_M.where(ids_M < self.num_outputs, UNKNOWN)
+        losses_M = class_losses(outputs, known_M, self.losses)
+        total: Tensor = (losses_M * batch.weights[given_BU]).sum()
         return total
 
     def statistics(self, outputs: Outputs, batch: Batch) -> Tensor:

@@ -96,9 +96,11 @@ def test_training_reads_the_truth_and_gives_logits() -> None:
     module = network()
     logp_BU, _ = module(X_BTK, LENGTHS_B, TARGETS_BU)
     module.train()
-    logits_BUV = module(X_BTK, LENGTHS_B, TARGETS_BU)
-    found = logits_BUV.log_softmax(-1).gather(2, TARGETS_BU[..., None])[..., 0]
-    torch.testing.assert_close(found, logp_BU)
+    logits_MV = module(X_BTK, LENGTHS_B, TARGETS_BU)
+    given_BU = TARGETS_BU > 0
+    found_M = logits_MV.log_softmax(-1).gather(1, TARGETS_BU[given_BU][:, None])[:, 0]
+    assert found_M.shape == (6,), "padding is not read off"
+    torch.testing.assert_close(found_M, logp_BU[given_BU])
 
 
 def test_what_is_said_is_the_likeliest_token_each_time() -> None:
@@ -131,17 +133,23 @@ def test_tokens_that_are_unknown_are_scored_as_the_unknown_one() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_scheduled_sampling_reads_its_own_tokens_as_training_goes_on(kind: str) -> None:
     module = network(dropouts=Dropouts(scheduled_sampling=1.0), attention=kind).train()
+    plain = network(attention=kind).train()
+    for each in (module, plain):
+        # What it decodes stands among the targets below, where padding would be none.
+        each.decoder.head.bias.data[0] = -1e9
     other = TARGETS_BU.clone()
     other[0, :3] = torch.tensor([8, 8, 8])
 
     def logits(targets_BU: Tensor, progress: float) -> Tensor:
         module.decoder.progress = progress
         torch.manual_seed(0)
-        found: Tensor = module(X_BTK, LENGTHS_B, targets_BU)
+        logits_MV: Tensor = module(X_BTK, LENGTHS_B, targets_BU)
+        found = torch.zeros(*targets_BU.shape, logits_MV.shape[-1])
+        found[targets_BU > 0] = logits_MV
         return found
 
-    plain = network(attention=kind).train()(X_BTK, LENGTHS_B, TARGETS_BU)
-    torch.testing.assert_close(logits(TARGETS_BU, 0.0), plain)
+    plain_MV = plain(X_BTK, LENGTHS_B, TARGETS_BU)
+    torch.testing.assert_close(logits(TARGETS_BU, 0.0)[TARGETS_BU > 0], plain_MV)
     assert not torch.allclose(logits(TARGETS_BU, 0.0), logits(other, 0.0))
     # At the end nothing of the truth is read.
     torch.testing.assert_close(logits(TARGETS_BU, 1.0), logits(other, 1.0))
