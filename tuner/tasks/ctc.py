@@ -4,10 +4,15 @@ Nobody says at which step a token stands: every path that gives the text counts 
 2006). A path needs a step for each token and one more between equal ones. A training target that
 has too few is left out and counted; one that is scored stays, can never be decoded, and is counted.
 Tokens that no training target had are learned as one and never decoded.
+
+A network starts by giving the blank as often as a path that gives each token one step. One that
+gives tokens from the start soon learns at which steps they tend to stand, whatever is heard there,
+and stays with it: of eight seeds on 23 recordings five had learned nothing else in 20 epochs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +33,7 @@ from tuner.tasks._tables import Table
 from tuner.tasks._targets import TargetReader
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from tuner.data.store import Steps, Store
 
@@ -94,6 +99,27 @@ class Ctc(SequenceTask):
         self.target = TargetReader(facts)
         self.num_outputs = self.target.vocabulary
         self._last: tuple[Steps, np.ndarray] | None = None
+
+    def network(self, networks: list[nn.Module]) -> nn.Module:
+        import torch
+
+        network = super().network(networks)
+        # A model of one's own starts as it likes.
+        head = getattr(network, "head", None)
+        if isinstance(head, torch.nn.Linear):
+            with torch.no_grad():
+                head.bias[_ctc.BLANK] = self._start_of_blank()
+        return network
+
+    def _start_of_blank(self) -> float:
+        """The score that, beside 0 of every other output, gives the blank its share of steps."""
+        facts = self.facts.statistics
+        num_tokens = sum(number * count for number, count in enumerate(facts.target_lengths))
+        num_steps = facts.target_steps[0] / (self._stack * self.stride)
+        if not 0 < num_tokens < num_steps:
+            return 0.0
+        odds = (num_steps - num_tokens) / num_tokens
+        return max(math.log(odds * (self.num_outputs - 1)), 0.0)
 
     def rows(self, store: Store, split: Split, fold: int | None) -> np.ndarray:
         rows = super().rows(store, split, fold)

@@ -22,6 +22,7 @@ from tuner.refused_values import ValuesRefused
 from tuner.tasks import _ctc
 from tuner.tasks._edits import Edits, edits
 from tuner.tasks.ctc import Ctc
+from tuner.training.fit import build_module
 from tuner.training.rank import Rank
 
 OPTIONS = {"name": "ctc"}
@@ -179,6 +180,28 @@ def test_steps_side_by_side_are_one(store: Store) -> None:
     for t in range(int(one.lengths[0])):
         part = three.inputs[0, t // 3, t % 3 * width : (t % 3 + 1) * width]
         np.testing.assert_array_equal(part, one.inputs[0, t])
+
+
+@pytest.mark.parametrize("values", [{}, {"data/stack": 2}, {"data/subsampling": 2}])
+def test_a_network_starts_with_the_blank_of_a_path_that_gives_tokens_one_step(
+    store: Store, values: dict[str, int]
+) -> None:
+    config = TrialConfig.from_values(values, OPTIONS)
+    task = task_of(store, **values)
+    rows = task.rows(store, "train", None)
+    head = build_module(config, task).head
+    assert isinstance(head, torch.nn.Linear)
+    share = head.bias.softmax(dim=0)[_ctc.BLANK].item()
+    num_steps = store.length_S[rows].sum() / math.prod(values.values())
+    assert share == pytest.approx(1 - task.target_lengths(store, rows).sum() / num_steps)
+    assert not head.bias[1:].any()
+
+
+def test_targets_as_long_as_their_steps_begin_without_a_blank(crowded: Path) -> None:
+    store = Store.open(crowded)
+    config = TrialConfig.from_values({"data/subsampling": 16}, OPTIONS)
+    task = task_of(store, **{"data/subsampling": 16})
+    assert not build_module(config, task).head.bias.any()
 
 
 @pytest.fixture(scope="module")
