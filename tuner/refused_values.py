@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,7 +38,7 @@ def refusals_of(invalid: ValidationError, prefix: str, config: type[BaseModel]) 
         where = "/".join(str(step) for step in error["loc"])
         path = f"{prefix}{where}"
         if error["type"] == "extra_forbidden":
-            found.append(unknown(path, [f"{prefix}{field}" for field in config.model_fields]))
+            found.append(unknown(path, list(_fields(config, prefix))))
             continue
         if error["type"] == "missing":
             found.append(
@@ -64,6 +66,15 @@ def refusals_of(invalid: ValidationError, prefix: str, config: type[BaseModel]) 
             )
         )
     return found
+
+
+def _fields(config: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The paths of a configuration's fields, those of configurations inside it included."""
+    for name, info in config.model_fields.items():
+        yield f"{prefix}{name}"
+        for kind in (info.annotation, *get_args(info.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _fields(kind, f"{prefix}{name}/")
 
 
 def _explained(config: type[BaseModel], field: str) -> str:

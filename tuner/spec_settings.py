@@ -27,8 +27,8 @@ def apply(read: Document, settings: Iterable[str]) -> list[Mistake]:
     mistakes = []
     for setting in settings:
         path, equals, text = setting.partition("=")
-        section, _, key = path.partition("/")
-        if not equals or not key:
+        section, *keys = path.split("/")
+        if not equals or not all(keys) or not keys:
             mistakes.append(
                 Mistake(
                     code="command/set",
@@ -41,8 +41,8 @@ def apply(read: Document, settings: Iterable[str]) -> list[Mistake]:
             continue
         value = document.parse(text, "--set").data if text.strip() else ""
         known = SECTIONS.get(section)
-        if known is not None and key in known.model_fields:
-            put(read, (section, key), value, "--set")
+        if known is not None and keys[0] in known.model_fields:
+            put(read, (section, *keys), value, "--set")
         else:
             put(read, ("override", path), value, "--set")
     return mistakes

@@ -211,6 +211,17 @@ def test_a_frozen_spec_is_read_back(tmp_path: Path) -> None:
         SweepSpec.from_data(frozen | {"version": 99})
 
 
+def test_set_reaches_what_stands_inside_a_section(tmp_path: Path) -> None:
+    text = GOOD.replace("  target:", "  picture: {height: 8, width: 8}\n  target:", 1)
+    read = load(tmp_path, text, settings=["data/picture/height=16"])
+    assert read.data.picture is not None
+    assert (read.data.picture.height, read.data.picture.width) == (16, 8)
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, text, settings=["data/picture/heigth=16"])
+    message = str(caught.value)
+    assert "--set gave 'heigth'" in message and "Did you mean `data/picture/height`?" in message
+
+
 def test_warnings_do_not_refuse(tmp_path: Path) -> None:
     read = load(
         tmp_path, GOOD.replace("training/epochs", "schedule/name: cosine\n    training/epochs")
