@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cache
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import create_model
@@ -17,7 +18,7 @@ from pydantic import create_model
 from tuner import registry
 from tuner.errors import Mistake, SpecError
 from tuner.models.initialization import InitializationConfig, initialize
-from tuner.models.shape import ArchitectureConfig, Dropouts, Shape
+from tuner.models.shape import ArchitectureConfig, Dropouts, SettingsRefused, Shape
 from tuner.part import Config
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def build(
             if mistakes := ignored(model.name, initialization, dropouts):
                 raise SpecError(mistakes)
             own: nn.Module = _own_class(model.name)(model, shape)
+            _refuse_without_side(own, shape)
             return own
         part = registry.get("architectures", model.name)
         module: nn.Module = part.build(model, dropouts, shape)
@@ -80,6 +82,20 @@ def _own_class(name: str) -> type[nn.Module]:
     if own is None:
         raise registry.UnknownPart("architectures", name, registry.names("architectures"))
     return own
+
+
+def _refuse_without_side(own: nn.Module, shape: Shape) -> None:
+    taken = signature(own.forward).parameters
+    if shape.side is None or "side_BX" in taken:
+        return
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    raise SettingsRefused(
+        "a model of one's own must take `side_BX`, the second input, where `data/static` or "
+        "`data/picture` stands beside sequences",
+        got=f"forward({', '.join(taken)})",
+        fix="Add the argument, or take the second input out of the spec.",
+    )
 
 
 def ignored(name: str, initialization: InitializationConfig, dropouts: Dropouts) -> list[Mistake]:

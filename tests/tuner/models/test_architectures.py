@@ -16,7 +16,7 @@ from tuner.errors import SpecError
 from tuner.models.architectures.recurrent import RecurrentConfig
 from tuner.models.build import architecture_config, build
 from tuner.models.initialization import InitializationConfig
-from tuner.models.shape import Dropouts, SettingsRefused, Shape
+from tuner.models.shape import Dropouts, SettingsRefused, Shape, Side
 
 OWN = """
 import torch
@@ -50,6 +50,19 @@ def test_a_model_of_ones_own(own: str) -> None:
     assert config.model_dump() == {"name": own, "bias": False}
     assert module(torch.randn(4, 5, 3), torch.tensor([5, 1, 2, 3])).shape == (4, 2)
     assert [name for name, _ in module.named_parameters()] == ["linear.weight"]
+
+
+def test_a_model_of_ones_own_must_take_the_second_input_where_there_is_one(
+    own: str, tmp_path: Path
+) -> None:
+    config, shape = architecture_config(own)(), Shape(3, 2, side=Side(numbers=1))
+    with pytest.raises(SettingsRefused, match=r"side_BX.* got forward\(x_BTF, lengths_B\)"):
+        build(config, InitializationConfig(), Dropouts(), shape, seed=0)
+
+    text = OWN.replace("lengths_B):", "lengths_B, side_BX):")
+    (tmp_path / "two_inputs_of_mine.py").write_text(text)
+    takes_two = architecture_config("two_inputs_of_mine:LastStep")()
+    assert build(takes_two, InitializationConfig(), Dropouts(), shape, seed=0) is not None
 
 
 def test_a_model_of_ones_own_refuses_unknown_settings(own: str) -> None:
