@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tuner import registry
-from tuner.data import clips, pictures
 from tuner.data.files import join_some
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.predicting import grouped, read_for_prediction
+from tuner.data.reading import with_named_files
 from tuner.data.store import Steps
 from tuner.data.table import RawTable
 from tuner.errors import BundleError, DataError, Mistake
@@ -79,17 +79,16 @@ class Predictor:
     def answer(self, table: RawTable) -> Answers:
         """Answers a table with the columns of the training files; targets may be left out.
 
+        In place of files that rows name, the columns may be given that are read from them.
+
         Raises:
             DataError: every mistake that can be found in it.
         """
-        # A table lies nowhere: its pictures are named from here.
-        if self.layout.picture is not None:
-            table = pictures.pixels(table, Path("table"), self.layout)
-        elif self.layout.frames is not None:
-            table = clips.stepped(table, Path("table"), self.layout)
-        beside, names = self.layout.side_picture, table.columns.column_names
-        if beside is not None and beside.path in names and not table.pictures:
-            table = pictures.beside(table, Path("table"), beside)
+        layout = self.layout
+        if layout.features and set(layout.features) <= set(table.columns.column_names):
+            layout = replace(layout, picture=None, frames=None, audio=None)
+        # A table lies nowhere: its files are named from here.
+        table = with_named_files(table, Path("table"), layout)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 

@@ -16,7 +16,8 @@ from tuner import cli
 from tuner.data import wav
 from tuner.data.formats.csv import read as read_csv
 from tuner.data.layout import Layout
-from tuner.errors import CommandError, DataError
+from tuner.data.reading import read_all
+from tuner.errors import CommandError, DataError, Mistake
 from tuner.export.bundle import Bundle
 from tuner.predict import predict
 from tuner.predictor import Predictor
@@ -125,6 +126,17 @@ def test_a_table_gives_what_the_file_gives(bundle: Bundle, raw: Path) -> None:
         return
     predictor = Predictor.open(bundle.folder)
     table = read_csv(raw, Layout())
+    assert predictor.answer(table).columns == predictor.read([raw]).columns
+
+
+def test_a_table_whose_named_files_are_read_is_answered_as_it_is(bundle: Bundle, raw: Path) -> None:
+    predictor = Predictor.open(bundle.folder)
+    layout = predictor.layout.asked
+    mistakes: list[Mistake] = []
+    if layout.features is None or layout.derived.columns:
+        return
+    (table,) = read_all([raw], layout, mistakes)
+    assert table is not None and not mistakes
     assert predictor.answer(table).columns == predictor.read([raw]).columns
 
 

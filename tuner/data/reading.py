@@ -30,17 +30,7 @@ def read_all(
     for path in paths:
         try:
             table = format_of(path, layout.format).read(path, layout)
-            if layout.picture is not None:
-                table = pictures.pixels(table, path, layout)
-            elif layout.frames is not None:
-                table = clips.stepped(table, path, layout)
-            elif layout.audio is not None:
-                table = recordings.framed(table, path, layout)
-            beside = layout.side_picture
-            # A column that is absent is told with all others that are.
-            if beside is not None and beside.path in table.columns.column_names:
-                table = pictures.beside(table, path, beside)
-            tables.append(table)
+            tables.append(with_named_files(table, path, layout))
         except DataError as wrong:
             refused += wrong.mistakes
             tables.append(None)
@@ -48,6 +38,30 @@ def read_all(
     named = layout.audio or layout.pixels or layout.side_picture
     mistakes += refused if named is None else manifests.together(refused)
     return tables
+
+
+def with_named_files(table: RawTable, path: Path, layout: Layout) -> RawTable:
+    """The table with what the files hold that its rows name: pictures, clips or recordings.
+
+    Args:
+        table: of a manifest, or of rows that need none.
+        path: the file it was read from, beside which the named ones lie.
+        layout: of the files.
+
+    Raises:
+        DataError: named files that are absent, or hold something else.
+    """
+    if layout.picture is not None:
+        table = pictures.pixels(table, path, layout)
+    elif layout.frames is not None:
+        table = clips.stepped(table, path, layout)
+    elif layout.audio is not None:
+        table = recordings.framed(table, path, layout)
+    beside = layout.side_picture
+    # A column that is absent is told with all others that are.
+    if beside is not None and beside.path in table.columns.column_names and not table.pictures:
+        table = pictures.beside(table, path, beside)
+    return table
 
 
 def first_layout(

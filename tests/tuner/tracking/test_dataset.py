@@ -26,3 +26,12 @@ def test_it_is_named_by_its_first_file_and_tells_no_secret() -> None:
     assert found.source == "s3://***@bucket/rows.csv, s3://***@bucket/more.csv"
     assert json.loads(found.schema) == {"features": ["x"], "labels": ["yes", "no"]}
     assert json.loads(found.profile) == {"sequences": {"train": 3}, "steps": {"train": 30}}
+
+
+def test_of_thousands_of_files_some_are_named() -> None:
+    files = [SimpleNamespace(path=f"frames/{i:06d}.png", sha256="a" * 64) for i in range(5000)]
+    card: Any = SimpleNamespace(
+        files=files, features=("x",), labels=(), num_sequences={"train": 3}, num_steps={"train": 30}
+    )
+    source = dataset("sweep", card).source
+    assert source.startswith("frames/000000.png, ") and source.endswith(" and 4,980 more")
