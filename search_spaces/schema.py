@@ -13,8 +13,8 @@ from search_spaces.conditions import When
 from search_spaces.domains import Domain, Float, Int, Scalar
 from search_spaces.problems import SpaceError, SpaceErrors
 
-Inputs = Literal["texts", "numbers", "fused"]
-"""What sequences are made of, and that a second input stands beside each."""
+Inputs = Literal["texts", "numbers", "fused", "pictures"]
+"""What sequences are made of, that a second input stands beside each, that pictures are read."""
 
 Values = dict[str, Scalar]
 """One configuration: a value for every parameter that is active in it, by path."""

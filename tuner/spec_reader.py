@@ -27,6 +27,15 @@ from tuner.spec_file import SpecFile, TrackingConfig
 from tuner.spec_goals import Goals, Metrics, goals
 from tuner.spec_settings import SECTIONS, apply, put
 
+_WITHOUT: dict[Inputs | None, str] = {
+    "texts": "numbers are read",
+    "numbers": "texts are read",
+    "fused": "nothing stands beside the sequences",
+    "pictures": "no pictures are read",
+    None: "what it belongs to is of none",
+}
+"""What the data are, of which a parameter for other inputs makes nothing."""
+
 _SECRET = re.compile(r"(password|passwd|secret|token$|api_?key|credential)", re.IGNORECASE)
 
 
@@ -218,14 +227,15 @@ class _Reader:
         reads: list[Inputs] = ["texts" if reads_texts(data, about) else "numbers"]
         if about.sided and data.has_side:
             reads.append("fused")
+        if data.picture is not None or data.frames is not None:
+            reads.append("pictures")
         suited = space.suited(*reads)
         for path in override if isinstance(override, dict) else ():
             if path in space.parameters and path not in suited.parameters:
                 self.warnings.append(
                     self._mistake(
                         "no-effect",
-                        f"`{path}` is of no effect where {reads[0]} are read"
-                        + ("" if "fused" in reads else " and nothing stands beside them"),
+                        f"`{path}` is of no effect where {_WITHOUT[space.parameters[path].of]}",
                         "it in `override`",
                         "It is left out of the space.",
                         ("override", path),

@@ -192,6 +192,11 @@ def test_a_space_holds_what_is_of_effect_on_the_inputs(tmp_path: Path) -> None:
     assert fused.space.parameters["model/fusion"].domain.default == "gated" and not fused.warnings
     (warning,) = load(tmp_path, whole, settings=["model/fusion=gated"]).warnings
     assert "`model/fusion`" in str(warning) and "nothing stands beside" in str(warning)
+    read = GOOD[: GOOD.index("space:")].replace("classification", "captioning")
+    features = load(tmp_path, read.replace("id: id", "features: [x]"))
+    assert "model/picture_layers" not in features.space.parameters and not features.warnings
+    pictures = load(tmp_path, read.replace("id: id", "picture: {height: 8, width: 8}"))
+    assert {"model/picture_layers", "model/convolution_filters"} <= set(pictures.space.parameters)
     texts = [whole.replace("id: id", "text: words"), whole.replace("rows.csv", "rows.conllu")]
     for text in texts:
         read = load(tmp_path, text)
