@@ -21,7 +21,7 @@ _ROWS = 512
 
 class EncoderDecoder(TwoParts):
     """(x, lengths_B, targets_BU) → logits_MV in training, each token decoded after the true ones,
-    text by text. Padding is not read off: of a large vocabulary that is most of a step.
+    text by text. Padding is not read off, which with a large vocabulary is most of a step's work.
 
     Otherwise → (logp_BU, decoded_BL): the log-probability of each token of the target after those
     before it, and what is decoded freely, padded with 0. Without targets the former is empty.

@@ -73,8 +73,8 @@ class Shape:
     frame: tuple[int, int, int] | None = None
     """Height, width and channels of frames, of which each step holds one, or some side by side."""
     decodes: bool = False
-    """(x, lengths_B, targets_BU) → logits_BUO of each token that a decoder gives, or scores and
-    texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
+    """(x, lengths_B, targets_BU) → logits_MO of the tokens of all targets, in training, or scores
+    and texts; see `EncoderDecoder`. The outputs are the ids of its tokens."""
     side: Side | None = None
     """(x, lengths_B, side_BX=…) → y: a second input beside each sequence; None without one."""
     pace: float = 0.0
