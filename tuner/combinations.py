@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tuner.config import TrialConfig, make_task
-from tuner.errors import Mistake
+from tuner.errors import Mistake, SpecError
 from tuner.memory import num_parameters
-from tuner.models.build import ignored
+from tuner.models.build import ignored, refuse_without_side
 from tuner.models.shape import SettingsRefused
 from tuner.refused_values import Refusal, ValuesRefused
 from tuner.training.augmentation import unreadable
@@ -29,11 +30,16 @@ def refused(spec: SweepSpec, card: DataCard) -> list[Mistake]:
     Args:
         spec: whose space was found sound corner by corner.
         card: of its data.
+
+    Raises:
+        SpecError: no draw would run.
     """
     random, found = Random(0), dict[str, list[Mistake]]()
-    for _ in range(_DRAWS):
-        for mistake in _refusals(spec.space.sample(random), spec, card):
-            found.setdefault(mistake.rule, []).append(mistake)
+    draws = [_refusals(spec.space.sample(random), spec, card) for _ in range(_DRAWS)]
+    for mistake in itertools.chain.from_iterable(draws):
+        found.setdefault(mistake.rule, []).append(mistake)
+    if all(draws):
+        raise SpecError([mistakes[0] for mistakes in found.values()])
     return [
         Mistake(
             code="spec/combination",
@@ -53,10 +59,13 @@ def _refusals(values: Mapping[str, Any], spec: SweepSpec, card: DataCard) -> lis
         return [_told(r.code, r) for r in wrong.refusals]
     task = make_task(spec.task, config, card, None)
     found = unreadable(config, task.vocabulary > 0)
-    if ":" in config.model.name:
+    is_own = ":" in config.model.name
+    if is_own:
         dropouts = config.regularization.dropouts
         found += ignored(config.model.name, config.initialization, dropouts)
     try:
+        if is_own:
+            refuse_without_side(config.model.name, task.shape)
         num_parameters(config, task)
     except SettingsRefused as unbuildable:
         found.append(_told("model/settings", unbuildable))

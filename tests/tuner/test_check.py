@@ -9,9 +9,22 @@ import made
 import pytest
 from command import write_spec
 
+from tuner import Sweep
 from tuner.check import check
 from tuner.errors import DataError, PlanError, SpecError
 from tuner.memory import COPIES
+
+OWN = """
+import torch
+
+class Blind(torch.nn.Module):
+    def __init__(self, config, shape):
+        super().__init__()
+        self.linear = torch.nn.Linear(shape.inputs, shape.outputs)
+
+    def forward(self, x_BTF, lengths_B):
+        return self.linear(x_BTF.mean(1))
+"""
 
 
 @pytest.fixture
@@ -75,6 +88,23 @@ def test_notes_values_that_are_refused_together(spec: Path, settings: list[str],
     assert note.startswith("note ") and "[spec/combination]" in note
     draws = int(note.partition(" of 100 draws")[0].split()[-1])
     assert 0 < draws < 100
+
+
+def test_refuses_a_space_of_which_no_draw_would_run(tmp_path: Path) -> None:
+    (tmp_path / "blind_to_ages.py").write_text(OWN)
+    rows = [f"{i},{step},{i % 3 + step},{i},{'ab'[i % 2]}" for i in range(40) for step in (0, 1)]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,step,x,age,label", *rows]))
+    path = write_spec(
+        tmp_path / "small.yaml",
+        space={"parameters": {"model/name": "blind_to_ages:Blind", "optimizer/lr": 0.01}},
+        override={},
+    )
+    settings = ["data/features=[x]", "data/static=[age]"]
+    with pytest.raises(SpecError, match=r"must take `side_BX`.*forward\(self, x_BTF, lengths_B\)"):
+        check(path, settings=settings)
+    with pytest.raises(SpecError, match="side_BX"):
+        Sweep.from_file(path, home=tmp_path / "home", settings=settings).run()
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_condition_keeps_them_apart(spec: Path) -> None:

@@ -67,8 +67,8 @@ def build(
         if ":" in model.name:
             if mistakes := ignored(model.name, initialization, dropouts):
                 raise SpecError(mistakes)
+            refuse_without_side(model.name, shape)
             own: nn.Module = _own_class(model.name)(model, shape)
-            _refuse_without_side(own, shape)
             return own
         part = registry.get("architectures", model.name)
         module: nn.Module = part.build(model, dropouts, shape)
@@ -84,8 +84,13 @@ def _own_class(name: str) -> type[nn.Module]:
     return own
 
 
-def _refuse_without_side(own: nn.Module, shape: Shape) -> None:
-    taken = signature(own.forward).parameters
+def refuse_without_side(name: str, shape: Shape) -> None:
+    """Refuses a model of one's own that does not take the second input that there is.
+
+    Raises:
+        SettingsRefused: its `forward` knows no `side_BX`.
+    """
+    taken = signature(_own_class(name).forward).parameters
     if shape.side is None or "side_BX" in taken:
         return
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken.values()):

@@ -56,7 +56,7 @@ def test_a_model_of_ones_own_must_take_the_second_input_where_there_is_one(
     own: str, tmp_path: Path
 ) -> None:
     config, shape = architecture_config(own)(), Shape(3, 2, side=Side(numbers=1))
-    with pytest.raises(SettingsRefused, match=r"side_BX.* got forward\(x_BTF, lengths_B\)"):
+    with pytest.raises(SettingsRefused, match=r"side_BX.* got forward\(self, x_BTF, lengths_B\)"):
         build(config, InitializationConfig(), Dropouts(), shape, seed=0)
 
     text = OWN.replace("lengths_B):", "lengths_B, side_BX):")
