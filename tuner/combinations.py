@@ -32,13 +32,13 @@ def refused(spec: SweepSpec, card: DataCard) -> list[Mistake]:
         card: of its data.
 
     Raises:
-        SpecError: no draw would run.
+        SpecError: neither the default configuration nor any draw would run.
     """
     random, found = Random(0), dict[str, list[Mistake]]()
     draws = [_refusals(spec.space.sample(random), spec, card) for _ in range(_DRAWS)]
     for mistake in itertools.chain.from_iterable(draws):
         found.setdefault(mistake.rule, []).append(mistake)
-    if all(draws):
+    if all(draws) and _refusals(spec.space.defaults(), spec, card):
         raise SpecError([mistakes[0] for mistakes in found.values()])
     return [
         Mistake(
