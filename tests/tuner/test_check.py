@@ -107,6 +107,11 @@ def test_refuses_a_space_of_which_no_draw_would_run(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+def test_notes_draws_that_are_all_refused_where_the_default_would_run(spec: Path) -> None:
+    settings = ["augmentation/token_dropout={float: [0, 0.1], default: 0}"]
+    assert "100 of 100 draws" in check(spec, settings=settings)
+
+
 def test_a_condition_keeps_them_apart(spec: Path) -> None:
     settings = ["optimizer/name=[adam, asgd]"]
     settings += ["training/ema={choice: [0, 0.9], default: 0, when: {optimizer/name: adam}}"]
