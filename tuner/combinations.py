@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +33,16 @@ def refused(spec: SweepSpec, card: DataCard) -> list[Mistake]:
         card: of its data.
 
     Raises:
-        SpecError: neither the default configuration nor any draw would run.
+        SpecError: the default configuration, which a sweep tries first, would not run.
     """
+    if mistakes := _refusals(spec.space.defaults(), spec, card):
+        raise SpecError(
+            [replace(m, where="the default configuration, a sweep's first") for m in mistakes]
+        )
     random, found = Random(0), dict[str, list[Mistake]]()
     draws = [_refusals(spec.space.sample(random), spec, card) for _ in range(_DRAWS)]
     for mistake in itertools.chain.from_iterable(draws):
         found.setdefault(mistake.rule, []).append(mistake)
-    if all(draws) and _refusals(spec.space.defaults(), spec, card):
-        raise SpecError([mistakes[0] for mistakes in found.values()])
     return [
         Mistake(
             code="spec/combination",

@@ -112,6 +112,12 @@ def test_notes_draws_that_are_all_refused_where_the_default_would_run(spec: Path
     assert "100 of 100 draws" in check(spec, settings=settings)
 
 
+def test_refuses_a_default_configuration_that_would_not_run(spec: Path) -> None:
+    settings = ["augmentation/token_dropout={choice: [0, 0.1], default: 0.1}"]
+    with pytest.raises(SpecError, match="token_dropout.* the default configuration, a sweep's"):
+        check(spec, settings=settings)
+
+
 def test_a_condition_keeps_them_apart(spec: Path) -> None:
     settings = ["optimizer/name=[adam, asgd]"]
     settings += ["training/ema={choice: [0, 0.9], default: 0, when: {optimizer/name: adam}}"]
