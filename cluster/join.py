@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,7 @@ from cluster.refused import Refused
 from cluster.spec import ClusterSpec
 
 ANSWER_SECONDS = 5.0
-"""How long a head may take to answer."""
+"""How long a head may take to answer, and then to have a node."""
 
 
 def join(spec: ClusterSpec) -> None:
@@ -92,6 +93,22 @@ def _probe_port(address: str) -> None:
 
 def _probe_head(address: str) -> None:
     """Asks the head for its nodes: `ray.init` tells a wrong token, or a lack of nodes, too late."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    # A head answers a moment before its own node has joined it.
+    while not (alive := _alive(address)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if not any(interface_of(node) for node in alive):
+        raise _refused(
+            "cluster/not-a-node",
+            "a sweep must be started on a node of its cluster",
+            "this machine",
+            f"none of {', '.join(sorted(alive)) or 'its nodes, for it has none'}",
+            "Log in to one of them, or hand the sweep over by `--detach`.",
+        )
+
+
+def _alive(address: str) -> list[str]:
+    """Addresses of a head's nodes."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
     from ray.core.generated.gcs_pb2 import GcsNodeInfo
     from ray.exceptions import AuthenticationError
@@ -117,15 +134,7 @@ def _probe_head(address: str) -> None:
             _line(failed),
             "Check the address; it is the head's own port, not the dashboard's or the client's.",
         ) from None
-    alive = [node.node_manager_address for node in nodes.values()]
-    if not any(interface_of(node) for node in alive):
-        raise _refused(
-            "cluster/not-a-node",
-            "a sweep must be started on a node of its cluster",
-            "this machine",
-            f"none of {', '.join(sorted(alive)) or 'its nodes, for it has none'}",
-            "Log in to one of them, or hand the sweep over by `--detach`.",
-        )
+    return [node.node_manager_address for node in nodes.values()]
 
 
 @contextmanager
