@@ -79,16 +79,16 @@ class Predictor:
     def answer(self, table: RawTable) -> Answers:
         """Answers a table with the columns of the training files; targets may be left out.
 
-        In place of files that rows name, the columns may be given that are read from them.
+        In place of names of files, rows hold the files themselves, as `data:` URIs, or the columns
+        that are read from them.
 
         Raises:
             DataError: every mistake that can be found in it.
         """
-        layout = self.layout
+        layout = self.layout.asked
         if layout.features and set(layout.features) <= set(table.columns.column_names):
             layout = replace(layout, picture=None, frames=None, audio=None)
-        # A table lies nowhere: its files are named from here.
-        table = with_named_files(table, Path("table"), layout)
+        table = with_named_files(table, None, layout)
         notes: list[str] = []
         return self._answer(grouped([table], self.layout, *self._known, notes), notes)
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ import pytest
 
 from tuner import cli
 from tuner.data import wav
-from tuner.data.formats.csv import read as read_csv
-from tuner.data.layout import Layout
-from tuner.data.reading import read_all
+from tuner.data.extensions import format_of
+from tuner.data.reading import read_all, with_enclosed_files
 from tuner.errors import CommandError, DataError, Mistake
 from tuner.export.bundle import Bundle
+from tuner.export.register import example_of, takes_of
 from tuner.predict import predict
 from tuner.predictor import Predictor
 
@@ -122,11 +123,34 @@ def test_a_mistake_in_standard_input_is_told_by_its_line(
 
 
 def test_a_table_gives_what_the_file_gives(bundle: Bundle, raw: Path) -> None:
-    if raw.suffix != ".csv":
-        return
     predictor = Predictor.open(bundle.folder)
-    table = read_csv(raw, Layout())
-    assert predictor.answer(table).columns == predictor.read([raw]).columns
+    layout = predictor.layout.asked
+    table = format_of(raw, layout.format).read(raw, layout)
+    if layout.naming:
+        with pytest.raises(DataError, match="hold files themselves, not their names"):
+            predictor.answer(table)
+    is_clip = layout.frames is not None and layout.id == layout.frames.path
+    if is_clip:
+        # Without ids, all frames that rows hold are one.
+        table = replace(table, columns=table.columns.slice(0, 1))
+    answers = predictor.answer(with_enclosed_files(table, raw, layout)).columns
+    for name, values in predictor.read([raw]).columns.items():
+        given = answers[name]
+        if not (name == "id" and layout.id in layout.naming):
+            assert values[: len(given)] == given
+        assert len(given) == (1 if is_clip else len(values))
+
+
+def test_the_example_of_a_registered_model_is_answered(bundle: Bundle, raw: Path) -> None:
+    predictor = Predictor.open(bundle.folder)
+    asked = predictor.layout.asked
+    example = example_of(raw, asked)
+    assert predictor.answer(example).columns
+    takes = takes_of(example, asked)
+    assert set(example.columns.column_names) <= takes.keys()
+    for name in asked.naming:
+        assert takes[name] == "string"
+        assert all(uri.startswith("data:") for uri in example.columns.column(name).to_pylist())
 
 
 def test_a_table_whose_named_files_are_read_is_answered_as_it_is(bundle: Bundle, raw: Path) -> None:

@@ -17,19 +17,20 @@ from tuner.data import manifests, pictures
 from tuner.data.files import MAX_DECODED, join_some, refusal, shown
 from tuner.data.frames import Frames
 from tuner.data.layout import Layout
+from tuner.data.named_file import NamedFile
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
 
 
-def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
+def stepped(table: RawTable, path: Path | None, layout: Layout) -> RawTable:
     """The table with a row for each frame, and a column for each number in it.
 
     What else a row says is said again at each frame of its clip.
 
     Args:
         table: whose rows each name a folder of PNG files, or a PNG file, relative to the folder of
-            `path`.
-        path: the file it was read from.
+            `path`, or hold a PNG file: without a column of ids, rows that do are one clip.
+        path: the file it was read from; None where rows may name nothing.
         layout: of the files, with `frames`.
 
     Raises:
@@ -39,8 +40,8 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
     frames = layout.frames
     assert frames is not None
     names = table.columns.column_names
-    named = manifests.named(table, "frames", frames.path, "frame or folder of frames")
-    places = [path.parent / name for name in named]
+    named = manifests.named(table, path, "frames", frames.path, "frame or folder of frames")
+    places = [file.path for file in named if file.has_place]
     are_folders = any(place.is_dir() for place in places)
     kept = manifests.kept(layout, names)
     refused: list[Mistake] = []
@@ -48,24 +49,25 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
         refused += [*_shared(table, frames, layout), *_ordered_twice(layout)]
     else:
         kept += [name for name in layout.time if name in names and name not in kept]
-        if layout.id == frames.path and any(place.is_file() for place in places):
+        # Names that lead nowhere are told as such; a request may be one clip.
+        single = any(place.is_file() for place in places) or len(places) < len(named)
+        if layout.id == frames.path and path is not None and single:
             refused.append(_no_clip(table, frames))
     files = [
-        _inside(place, name, refused) if are_folders else [name]
-        for place, name in zip(places, named, strict=True)
+        frames_of(file, refused) if are_folders and file.has_place else [file] for file in named
     ]
     owner_N = np.repeat(np.arange(len(files)), [len(each) for each in files])
     if 4 * len(owner_N) * len(frames.names) > MAX_DECODED:
         fix = "Take a smaller `data/frames/height` and `width`, or fewer frames."
         refused.append(manifests.too_much(table.name, "frames", "frames", fix))
         raise DataError(refused)
-    values_NF, beside = _pixels([name for each in files for name in each], path, frames, refused)
+    values_NF, beside = _pixels([file for each in files for file in each], frames, refused)
     if refused:
         raise DataError(refused)
     found = {name: manifests.repeated(table, name, owner_N) for name in kept}
     if layout.id == frames.path:
         # A clip with several texts is several sequences.
-        found[frames.path] = pa.array(pictures.apart(named)).take(pa.array(owner_N))
+        found[frames.path] = pa.array(_clips(named)).take(pa.array(owner_N))
     found |= {
         name: pa.array(np.ascontiguousarray(values_NF[:, f])) for f, name in enumerate(frames.names)
     }
@@ -80,23 +82,31 @@ def stepped(table: RawTable, path: Path, layout: Layout) -> RawTable:
 
 
 def _pixels(
-    files: Sequence[str], path: Path, frames: Frames, refused: list[Mistake]
+    files: Sequence[NamedFile], frames: Frames, refused: list[Mistake]
 ) -> tuple[np.ndarray, list[Beside]]:
     """values_NF of all frames, and each file once."""
     values_NF = np.empty((len(files), frames.height * frames.width * frames.channels), np.float32)
-    beside: dict[str, Beside] = {}
-    for row, name in enumerate(files):
-        read = pictures.read(path.parent / name, frames)
+    beside: dict[Beside, None] = {}
+    for row, file in enumerate(files):
+        read = pictures.read(file, frames)
         if isinstance(read, Mistake):
             refused.append(read)
             continue
-        pixels_hwC, beside[name] = read[0], Beside(name, *read[1:])
-        values_NF[row] = pixels_hwC.reshape(-1)
-    return values_NF, list(beside.values())
+        values_NF[row] = read[0].reshape(-1)
+        beside |= dict.fromkeys(read[1])
+    return values_NF, list(beside)
 
 
-def _inside(folder: Path, name: str, refused: list[Mistake]) -> list[str]:
+def _clips(named: Sequence[NamedFile]) -> list[str]:
+    """Ids where rows have none: the folders' names; frames that are enclosed are one clip."""
+    if all(file.is_enclosed for file in named):
+        return ["clip"] * len(named)
+    return pictures.apart([file.name for file in named])
+
+
+def frames_of(clip: NamedFile, refused: list[Mistake]) -> list[NamedFile]:
     """The frames of a clip, as they are spelled from the manifest; none, and why, without any."""
+    folder = clip.path
     try:
         found = [each.name for each in folder.iterdir() if not each.name.startswith(".")]
     except OSError:
@@ -106,7 +116,7 @@ def _inside(folder: Path, name: str, refused: list[Mistake]) -> list[str]:
     if others or not found:
         refused.append(_no_frames(folder, others))
         return []
-    return [f"{name}/{each}" for each in sorted(found, key=natural)]
+    return [replace(clip, name=f"{clip.name}/{each}") for each in sorted(found, key=natural)]
 
 
 def natural(name: str) -> list[tuple[int, str]]:

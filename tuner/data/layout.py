@@ -81,6 +81,12 @@ class Layout:
         return self.picture or self.frames
 
     @property
+    def naming(self) -> list[str]:
+        """The columns whose rows name files that are read, too."""
+        readers = (self.picture, self.frames, self.audio, self.side_picture)
+        return [reader.path for reader in readers if reader is not None]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All channels, once the features are named."""
         return self.derived.names(self.features or ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,15 +12,17 @@ import pyarrow as pa
 from tuner.data import columns
 from tuner.data.files import MAX_DECODED, join_some
 from tuner.data.layout import Layout
+from tuner.data.named_file import NamedFile
 from tuner.data.table import RawTable
 from tuner.errors import DataError, Mistake
 
 
-def named(table: RawTable, key: str, column: str, what: str) -> list[str]:
+def named(table: RawTable, path: Path | None, key: str, column: str, what: str) -> list[NamedFile]:
     """The files that the rows name.
 
     Args:
         table: the manifest.
+        path: the file it was read from, beside which the named ones lie; None: nowhere.
         key: of section `data` that tells how the files are read, such as "audio".
         column: that names them.
         what: a row names, such as "WAV file".
@@ -50,8 +53,9 @@ def named(table: RawTable, key: str, column: str, what: str) -> list[str]:
                 fix="Name the files or remove the rows.",
             )
         )
-    found: list[str] = table.columns.column(column).cast(pa.string()).to_pylist()
-    return found
+    folder = None if path is None else path.parent
+    names = table.columns.column(column).cast(pa.string()).to_pylist()
+    return [NamedFile(name, folder) for name in names]
 
 
 def kept(layout: Layout, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,6 @@ H, W rows and columns of a file   h, w those that are read   C channels
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,21 +13,22 @@ import numpy as np
 import pyarrow as pa
 
 from tuner.data import manifests, png
-from tuner.data.files import MAX_DECODED, refusal, shown
+from tuner.data.files import MAX_DECODED
 from tuner.data.layout import Layout
+from tuner.data.named_file import NamedFile, told
 from tuner.data.picture import Picture
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
 
 
-def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
+def pixels(table: RawTable, path: Path | None, layout: Layout) -> RawTable:
     """The table with a row for each row of each picture's pixels, a column for each number in it.
 
     What else a row says is said again at each row of its pixels.
 
     Args:
-        table: whose rows name PNG files, relative to the folder of `path`.
-        path: the file it was read from.
+        table: whose rows name PNG files, relative to the folder of `path`, or hold them.
+        path: the file it was read from; None where rows may name nothing.
         layout: of the files, with `picture`.
 
     Raises:
@@ -37,19 +37,19 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     picture = layout.picture
     assert picture is not None
     names = table.columns.column_names
-    named = manifests.named(table, "picture", picture.path, "PNG file")
+    named = manifests.named(table, path, "picture", picture.path, "PNG file")
     if len(named) * _num_bytes(picture) > MAX_DECODED:
         raise DataError(too_much(table.name))
-    found_hwC, beside = _all(named, path, picture)
+    found_hwC, beside = _all(named, picture)
     values_RhF = np.empty((len(named), picture.height, len(picture.names)), np.float32)
-    for row, name in enumerate(named):
-        values_RhF[row] = found_hwC[name].reshape(picture.height, -1)
+    for row, file in enumerate(named):
+        values_RhF[row] = found_hwC[file.name].reshape(picture.height, -1)
     owner_N = np.repeat(np.arange(len(named)), picture.height)
     kept = manifests.kept(layout, names)
     values = {name: manifests.repeated(table, name, owner_N) for name in kept}
     if layout.id == picture.path:
         # A picture with several texts is several sequences.
-        values[picture.path] = pa.array(apart(named)).take(pa.array(owner_N))
+        values[picture.path] = pa.array(apart(told(named, "picture"))).take(pa.array(owner_N))
     elif layout.id is not None and layout.id in names:
         manifests.refuse_shared(table, "picture", layout.id)
     values_NF = values_RhF.reshape(-1, len(picture.names))
@@ -65,21 +65,21 @@ def pixels(table: RawTable, path: Path, layout: Layout) -> RawTable:
     )
 
 
-def beside(table: RawTable, path: Path, picture: Picture) -> RawTable:
+def beside(table: RawTable, path: Path | None, picture: Picture) -> RawTable:
     """The table with the pixels of each picture that its rows name, once for all of its rows.
 
     Args:
-        table: whose rows name PNG files, relative to the folder of `path`.
-        path: the file it was read from.
+        table: whose rows name PNG files, relative to the folder of `path`, or hold them.
+        path: the file it was read from; None where rows may name nothing.
         picture: how they are read.
 
     Raises:
         DataError: as for `pixels`.
     """
-    named = dict.fromkeys(manifests.named(table, "picture", picture.path, "PNG file"))
+    named = dict.fromkeys(manifests.named(table, path, "picture", picture.path, "PNG file"))
     if len(named) * _num_bytes(picture) > MAX_DECODED:
         raise DataError(too_much(table.name))
-    found_hwC, files = _all(named, path, picture)
+    found_hwC, files = _all(named, picture)
     return replace(table, pictures=found_hwC, beside=(*table.beside, *files))
 
 
@@ -110,7 +110,7 @@ def _num_bytes(picture: Picture) -> int:
 
 
 def _all(
-    named: Iterable[str], path: Path, picture: Picture
+    named: Iterable[NamedFile], picture: Picture
 ) -> tuple[dict[str, np.ndarray], tuple[Beside, ...]]:
     """The pixels_hwC of each file by its name, and what is to be known of it.
 
@@ -118,33 +118,36 @@ def _all(
         DataError: all that are missing or no pictures.
     """
     refused: list[Mistake] = []
-    files: dict[str, Beside] = {}
+    files: list[Beside] = []
     found_hwC: dict[str, np.ndarray] = {}
-    for name in dict.fromkeys(named):
-        found = read(path.parent / name, picture)
+    for file in dict.fromkeys(named):
+        found = read(file, picture)
         if isinstance(found, Mistake):
             refused.append(found)
         else:
-            found_hwC[name], files[name] = found[0], Beside(name, *found[1:])
+            found_hwC[file.name] = found[0]
+            files += found[1]
     if refused:
         raise DataError(refused)
-    return found_hwC, tuple(files.values())
+    return found_hwC, tuple(files)
 
 
-def read(path: Path, picture: Picture) -> tuple[np.ndarray, str, int] | Mistake:
-    """pixels_hwC of one file, its digest and its bytes; or what is wrong with it."""
-    mistake = refusal(path)
-    if mistake is not None:
-        return mistake
-    if path.stat().st_size > MAX_DECODED // 64:
-        return _broken(path, f"{path.stat().st_size:,} bytes")
-    content = path.read_bytes()
+def read(file: NamedFile, picture: Picture) -> tuple[np.ndarray, tuple[Beside, ...]] | Mistake:
+    """pixels_hwC of one file, and what is to be known of it; or what is wrong with it."""
+    content = file.read(MAX_DECODED // 64)
+    if isinstance(content, Mistake):
+        return content
     try:
         pixels_HWC = png.decode(content)
     except ValueError as broken:
-        return _broken(path, str(broken))
-    digest = hashlib.sha256(content).hexdigest()
-    return fitted(pixels_HWC, picture), digest, len(content)
+        return Mistake(
+            code="data/picture",
+            rule="a picture must be a whole PNG file, not interlaced",
+            where=file.where,
+            got=str(broken),
+            fix="Save it as PNG again, or leave its row out.",
+        )
+    return fitted(pixels_HWC, picture), file.beside(content)
 
 
 def apart(named: Sequence[str]) -> list[str]:
@@ -155,16 +158,6 @@ def apart(named: Sequence[str]) -> list[str]:
         times[name] = times.get(name, 0) + 1
         found.append(name if times[name] == 1 else f"{name} ({times[name]})")
     return found
-
-
-def _broken(path: Path, got: str) -> Mistake:
-    return Mistake(
-        code="data/picture",
-        rule="a picture must be a whole PNG file, not interlaced",
-        where=shown(path),
-        got=got,
-        fix="Save it as PNG again, or leave its row out.",
-    )
 
 
 def too_much(where: str) -> Mistake:

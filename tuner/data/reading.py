@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from tuner import registry
-from tuner.data import clips, columns, deriving, manifests, pictures, recordings
+from tuner.data import (
+    clips,
+    columns,
+    deriving,
+    manifests,
+    pictures,
+    recordings,
+)
 from tuner.data.audio import Audio
 from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
@@ -40,12 +49,13 @@ def read_all(
     return tables
 
 
-def with_named_files(table: RawTable, path: Path, layout: Layout) -> RawTable:
+def with_named_files(table: RawTable, path: Path | None, layout: Layout) -> RawTable:
     """The table with what the files hold that its rows name: pictures, clips or recordings.
 
     Args:
         table: of a manifest, or of rows that need none.
-        path: the file it was read from, beside which the named ones lie.
+        path: the file it was read from, beside which the named ones lie; None where rows may name
+            nothing, and hold the files themselves.
         layout: of the files.
 
     Raises:
@@ -61,6 +71,36 @@ def with_named_files(table: RawTable, path: Path, layout: Layout) -> RawTable:
     # A column that is absent is told with all others that are.
     if beside is not None and beside.path in table.columns.column_names and not table.pictures:
         table = pictures.beside(table, path, beside)
+    return table
+
+
+def with_enclosed_files(table: RawTable, path: Path, layout: Layout) -> RawTable:
+    """The table with files in place of their names, and a row for each frame of a clip: it can be
+    read wherever it lies.
+
+    Args:
+        table: of a manifest, or of rows that need none.
+        path: the file it was read from, beside which the named ones lie.
+        layout: of the files.
+
+    Raises:
+        DataError: named files that are absent.
+    """
+    for column in layout.naming:
+        found = table.columns
+        files = manifests.named(table, path, "path", column, "file")
+        refused: list[Mistake] = []
+        inside = [
+            clips.frames_of(file, refused) if file.has_place and file.path.is_dir() else [file]
+            for file in files
+        ]
+        if refused:
+            raise DataError(refused)
+        owner_N = [row for row, each in enumerate(inside) for _ in each]
+        values = pa.array([file.enclosed() for each in inside for file in each])
+        found = found.take(pa.array(owner_N, pa.int64()))
+        place = found.column_names.index(column)
+        table = replace(table, columns=found.set_column(place, column, values))
     return table
 
 

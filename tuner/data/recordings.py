@@ -5,7 +5,6 @@ R rows of a manifest   N frames of all recordings, one after the other   M mel b
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from math import gcd
 from pathlib import Path
@@ -15,23 +14,24 @@ import pyarrow as pa
 
 from tuner.data import manifests, mel, wav
 from tuner.data.audio import Audio
-from tuner.data.files import MAX_DECODED, refusal, shown
+from tuner.data.files import MAX_DECODED
 from tuner.data.layout import Layout
+from tuner.data.named_file import NamedFile
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
 
 _READABLE = "PCM of 8, 16, 24 or 32 bits, or floats"
 
 
-def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
+def framed(table: RawTable, path: Path | None, layout: Layout) -> RawTable:
     """The table with a row for each frame of each recording, and one column for each mel band.
 
     What else a row says is said again at each of its frames; columns without a meaning are left
     out, since a manifest's numbers tell of recordings, not of frames.
 
     Args:
-        table: whose rows name WAV files, relative to the folder of `path`.
-        path: the file it was read from.
+        table: whose rows name WAV files, relative to the folder of `path`, or hold them.
+        path: the file it was read from; None where rows may name nothing.
         layout: of the files, with `audio`.
 
     Raises:
@@ -43,24 +43,24 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     names = table.columns.column_names
     if layout.id is not None and layout.id in names:
         manifests.refuse_shared(table, "audio", layout.id)
-    named = manifests.named(table, "audio", audio.path, "WAV file")
+    named = manifests.named(table, path, "audio", audio.path, "WAV file")
     refused: list[Mistake] = []
     frames: list[np.ndarray] = []
     beside: list[Beside] = []
     decoded = 0
-    for name in named:
-        read = _read(path.parent / name, audio)
+    for file in named:
+        read = _read(file, audio)
         if isinstance(read, Mistake):
             refused.append(read)
             continue
-        frames_TM, digest, size = read
+        frames_TM, known = read
         decoded += frames_TM.nbytes
         if decoded > MAX_DECODED:
             fix = "Take fewer `data/audio/bands`, a longer `hop`, or fewer recordings."
             raise DataError(manifests.too_much(table.name, "audio", "frames", fix))
         frames.append(frames_TM)
-        if path.parent / name != path:
-            beside.append(Beside(name, digest, size))
+        if file.has_place and file.path != path:
+            beside += known
     if refused:
         raise DataError(refused)
     frames_NM = np.concatenate(frames)
@@ -85,29 +85,26 @@ def framed(table: RawTable, path: Path, layout: Layout) -> RawTable:
     )
 
 
-def _read(path: Path, audio: Audio) -> tuple[np.ndarray, str, int] | Mistake:
-    """frames_TM of one file, its digest and its bytes; or what is wrong with it."""
-    mistake = refusal(path)
-    if mistake is not None:
-        return mistake
-    if path.stat().st_size > MAX_DECODED // 4:
-        return _mistake(path, "audio", f"{path.stat().st_size:,} bytes", "Cut it into pieces.")
-    content = path.read_bytes()
+def _read(file: NamedFile, audio: Audio) -> tuple[np.ndarray, tuple[Beside, ...]] | Mistake:
+    """frames_TM of one file, and what is to be known of it; or what is wrong with it."""
+    content = file.read(MAX_DECODED // 4)
+    if isinstance(content, Mistake):
+        return content
     try:
         found = wav.decode(content)
     except ValueError as broken:
         fix = f"Save it as WAV: {_READABLE}."
-        return _mistake(path, "audio", str(broken), fix)
+        return _mistake(file, "audio", str(broken), fix)
     samples_N = found.samples_N
     if not np.isfinite(samples_N).all():
-        return _mistake(path, "infinite", "samples that are not finite", "Record it again.")
+        return _mistake(file, "infinite", "samples that are not finite", "Record it again.")
     if found.rate != audio.rate:
         if not audio.resample:
             return Mistake(
                 code="data/audio-rate",
                 rule=f"a recording must have {audio.rate:,} samples per second, as `data/audio` "
                 "says",
-                where=shown(path),
+                where=file.where,
                 got=f"{found.rate:,}",
                 fix=f"Set `audio: {{rate: {found.rate}}}`, or `resample: true`.",
             )
@@ -116,11 +113,11 @@ def _read(path: Path, audio: Audio) -> tuple[np.ndarray, str, int] | Mistake:
         return Mistake(
             code="data/audio-short",
             rule=f"a recording must last a window of {audio.window:g} ms or longer",
-            where=shown(path),
+            where=file.where,
             got=f"{len(samples_N) / audio.rate * 1_000:g} ms",
             fix="Leave it out, or shorten `data/audio/window`.",
         )
-    return mel.log_mel(samples_N, audio), hashlib.sha256(content).hexdigest(), len(content)
+    return mel.log_mel(samples_N, audio), file.beside(content)
 
 
 def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
@@ -132,6 +129,6 @@ def resampled(samples_N: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _mistake(path: Path, code: str, got: str, fix: str) -> Mistake:
+def _mistake(file: NamedFile, code: str, got: str, fix: str) -> Mistake:
     rule = "a recording must be a whole WAV file of finite samples"
-    return Mistake(code=f"data/{code}", rule=rule, where=shown(path), got=got, fix=fix)
+    return Mistake(code=f"data/{code}", rule=rule, where=file.where, got=got, fix=fix)

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from tuner.context import trial_key
 from tuner.data import columns, reading
+from tuner.data.extensions import format_of
 from tuner.data.files import local
 from tuner.data.layout import Layout
 from tuner.data.table import RawTable
-from tuner.errors import DataError, InputError, Mistake
+from tuner.errors import InputError
 from tuner.export.bundle import Bundle
 from tuner.export.contents import CARD, About
 from tuner.export.integrity import read_plain
@@ -59,9 +60,9 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
     predictor = Predictor(bundle)
     card = sweep.card()
     asked = predictor.layout.asked
-    example = _example(local(sweep.spec.root, card.files[0].path), asked)
+    example = example_of(local(sweep.spec.root, card.files[0].path), asked)
     answers = predictor.answer(example)
-    takes = _takes(example, asked)
+    takes = takes_of(example, asked)
     entry = registry.Entry(
         name=model,
         alias=alias,
@@ -73,7 +74,7 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
         data=dataset(trial_key(about.trial), card),
         takes=takes,
         gives={name: _kind(values[0]) for name, values in answers.columns.items()},
-        example={name: _typed(example, name, kind) for name, kind in takes.items()},
+        example={name: _typed(example, name, takes[name]) for name in example.columns.column_names},
     )
     version = registry.put(uri, entry)
     return (
@@ -82,29 +83,32 @@ def register(sweep: Sweep, folder: Path, model: str, alias: str) -> str:
     )
 
 
-def _example(path: Path, layout: Layout) -> RawTable:
-    """The rows of the first sequence of a training file, less what only training knows."""
-    mistakes: list[Mistake] = []
-    (table,) = reading.read_all([path], layout, mistakes)
-    if table is None:
-        raise DataError(mistakes)
-    kept = table.columns.select(list(dict.fromkeys(layout.columns)))
+def example_of(path: Path, layout: Layout) -> RawTable:
+    """The rows of the first sequence of a training file, less what only training knows; files in
+    place of their names."""
+    table = format_of(path, layout.format).read(path, layout)
+    wanted = dict.fromkeys([*layout.columns, *layout.naming])
+    kept = table.columns.select([name for name in wanted if name in table.columns.column_names])
     rows = pa.array([True] + [False] * (len(kept) - 1))
-    if layout.id is not None:
+    if layout.id is not None and layout.id in kept.column_names:
         code_N = columns.to_texts([table], layout.id).indices
         rows = pc.equal(code_N, code_N[0])
-    return replace(table, columns=kept.filter(rows).slice(0, _ROWS))
+    first = replace(table, columns=kept.filter(rows).slice(0, _ROWS))
+    return reading.with_enclosed_files(first, path, layout)
 
 
-def _takes(table: RawTable, layout: Layout) -> dict[str, str]:
+def takes_of(table: RawTable, layout: Layout) -> dict[str, str]:
     """MLflow's types of what a request may hold: numbers for features, texts for words."""
     found = dict.fromkeys(layout.columns, "string")
+    found |= dict.fromkeys(layout.naming, "string")
     found |= dict.fromkeys((*(layout.features or ()), *layout.static), "double")
     if len(layout.time) == 1:
         times = columns.to_times(table, *layout.time, [])
         if times is not None and times[1] == "number":
             found |= dict.fromkeys(layout.time, "double")
     for name in filter(None, (layout.id, *layout.time)):
+        if name not in table.columns.column_names:
+            continue
         # MLflow converts nothing that comes in Parquet.
         kind = table.columns.column(name).type
         if pa.types.is_integer(kind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 
 from tuner.config import TrialConfig, make_task
 from tuner.data import clips, png
-from tuner.data.clips import natural
+from tuner.data.clips import natural, stepped
 from tuner.data.config import DataConfig
+from tuner.data.formats.csv import read
 from tuner.data.frames import Frames
 from tuner.data.pictures import fitted
 from tuner.data.predicting import read_for_prediction
+from tuner.data.reading import with_enclosed_files
 from tuner.data.store import Store
 from tuner.errors import DataError, Mistake
 
@@ -93,6 +96,22 @@ def test_frames_that_rows_name_equal_those_of_a_folder(tmp_path: Path) -> None:
     assert store.card.labels == ("early", "late")
     first = store.tag_N[: store.length_S[0]]
     assert first.tolist() == [0, 0, *[1] * (store.length_S[0] - 2)]
+
+
+def test_frames_that_rows_hold_need_ids_in_files_and_none_in_a_request(tmp_path: Path) -> None:
+    made.clips_csv(tmp_path / "rows.csv", num=12)
+    store = Store.open(made.prepared(tmp_path, made.CLASSIFICATION, section()))
+    layout = store.card.layout
+    path = tmp_path / "rows.csv"
+    table = read(path, layout)
+    table = with_enclosed_files(replace(table, columns=table.columns.slice(0, 1)), path, layout)
+    assert len(table.columns) == store.length_S[0] > 1
+    held = stepped(table, None, layout)
+    assert set(held.columns.column("frames").to_pylist()) == {"clip"} and not held.beside
+    values_NF = np.stack([held.columns.column(name) for name in layout.frames.names], axis=1)
+    np.testing.assert_array_equal(values_NF, store.values_NF[: len(values_NF)])
+    with pytest.raises(DataError, match="must name the column that tells clips apart"):
+        stepped(table, path, layout)
 
 
 def test_names_are_in_natural_order() -> None:

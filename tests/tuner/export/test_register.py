@@ -10,7 +10,7 @@ import pytest
 
 from tuner.data.layout import Layout
 from tuner.data.table import RawTable
-from tuner.export.register import _takes, _typed
+from tuner.export.register import _typed, takes_of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,6 @@ def test_times_have_the_type_that_they_were_read_by(times: list[Any], kind: str)
         Layout(id="id", time=("when",), features=("x",)).to_json()
         | {"derived": {**Layout().to_json()["derived"], "categories": [["sky", ["clear"]]]}}
     )
-    takes = _takes(table, layout)
+    takes = takes_of(table, layout)
     assert takes == {"id": "string", "when": kind, "x": "double", "sky": "string"}
     assert all(len(_typed(table, name, of)) == 2 for name, of in takes.items())
