@@ -298,9 +298,9 @@ def impossible(seed: int, folder: Path) -> Result:
     """F16: what no machine here has is refused at once, and nothing is made."""
     wishes: tuple[dict[str, Any], ...] = (
         {"gpus_per_worker": 1, "workers": 8},
-        {"workers": 4096},
+        {"workers": 12},
         {"cpus_per_worker": 4096},
-        {"workers": {"min": 3000, "max": 4096}},
+        {"workers": {"min": 9, "max": 12}},
         {"gpus_per_worker": 0.5},
     )
     machine = Machine(folder)
