@@ -17,8 +17,10 @@ sweep: $(READY)      ## tune digit classifiers, show the leaderboard, export the
 	$(BIN)/tuner sweep examples/digits.yaml
 	$(BIN)/tuner export digits --to best
 
+# Sweeps from end to end take all lanes of a machine, and follow one another.
 test: $(READY)       ## the whole suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --ignore tests/end_to_end
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/end_to_end
 
 test-cluster: $(READY) ## sweeps on hosts in network namespaces, Ray Jobs, ssh, Slurm, PostgreSQL; as root
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m cluster -rs tests/cluster
