@@ -74,13 +74,19 @@ class NamedFile:
             or self.path.read_bytes()
         )
 
-    def enclosed(self) -> str:
-        """It as a `data:` URI."""
-        if not self.has_place:
+    def enclosed(self, most: int) -> str | Mistake:
+        """It as a `data:` URI, or why it cannot be had.
+
+        Args:
+            most: bytes that it may have.
+        """
+        if self.is_enclosed:
             return self.name
+        content = self.read(most)
+        if isinstance(content, Mistake):
+            return content
         kind = mimetypes.guess_type(self.name)[0] or ""
-        content = base64.b64encode(self.path.read_bytes()).decode()
-        return f"{_SCHEME}{kind};base64,{content}"
+        return f"{_SCHEME}{kind};base64,{base64.b64encode(content).decode()}"
 
     def beside(self, content: bytes) -> tuple[Beside, ...]:
         """What is to be known of a file that was read with a table: nothing of a part of it."""

@@ -23,7 +23,7 @@ from tuner.data.card import TaskData
 from tuner.data.config import DataConfig
 from tuner.data.derived import Derived
 from tuner.data.extensions import fixed_columns, format_of
-from tuner.data.files import join_some
+from tuner.data.files import MAX_DECODED, join_some
 from tuner.data.layout import GIVEN, Layout
 from tuner.data.picture import Picture
 from tuner.data.table import RawTable
@@ -94,13 +94,13 @@ def with_enclosed_files(table: RawTable, path: Path, layout: Layout) -> RawTable
             clips.frames_of(file, refused) if file.has_place and file.path.is_dir() else [file]
             for file in files
         ]
-        if refused:
+        held = [file.enclosed(MAX_DECODED) for each in inside for file in each]
+        if refused := refused + [uri for uri in held if isinstance(uri, Mistake)]:
             raise DataError(refused)
         owner_N = [row for row, each in enumerate(inside) for _ in each]
-        values = pa.array([file.enclosed() for each in inside for file in each])
         found = found.take(pa.array(owner_N, pa.int64()))
         place = found.column_names.index(column)
-        table = replace(table, columns=found.set_column(place, column, values))
+        table = replace(table, columns=found.set_column(place, column, pa.array(held)))
     return table
 
 

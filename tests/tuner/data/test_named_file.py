@@ -40,10 +40,12 @@ def test_a_file_and_its_uri_hold_the_same(tmp_path: Path) -> None:
     file = NamedFile("a.png", tmp_path)
     content = file.read(MOST)
     assert isinstance(content, bytes) and file.beside(content)[0].num_bytes == 256
-    uri = file.enclosed()
-    assert uri.startswith("data:image/png;base64,")
+    uri = file.enclosed(MOST)
+    assert isinstance(uri, str) and uri.startswith("data:image/png;base64,")
     assert NamedFile(uri, None).read(MOST) == content
-    assert NamedFile(uri, None).enclosed() == uri
+    assert NamedFile(uri, None).enclosed(MOST) == uri
+    absent = NamedFile("b.png", tmp_path).enclosed(MOST)
+    assert isinstance(absent, Mistake) and absent.got == "no such file"
 
 
 @pytest.mark.parametrize(
