@@ -200,7 +200,9 @@ class Work:
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    scheduler=TuneScheduler(search, searcher, is_over, lanes),
+                    scheduler=TuneScheduler(
+                        search, searcher, is_over, lanes, self.spec.search.trial_hours
+                    ),
                     num_samples=-1,
                     max_concurrent_trials=lanes,
                     reuse_actors=True,

@@ -36,6 +36,8 @@ class SearchConfig(Config):
     """Trials to start, the untuned trial 0 included."""
     hours: Annotated[float, Field(gt=0)] | None = None
     """Wall hours after which no trial is started."""
+    trial_hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of training after which a trial ends with its epoch, its best one counting."""
     confirm: Annotated[int, Field(ge=0)] | None = None
     """Best trials that are trained again on fresh seeds before the winner is named; left out: 3,
     or 2, where that takes at most half as many epochs as the search did."""

@@ -98,14 +98,21 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
         searcher: Hears what errors said.
         is_over: Whether the sweep's time is up; then a trial ends with its next result.
         lanes: Trials that run at once, each in an actor that is kept for the next one.
+        trial_hours: Hours of training that a trial may have; None for no limit.
     """
 
     _supports_buffered_results = False
 
     def __init__(
-        self, search: Search, searcher: TuneSearcher, is_over: Callable[[], bool], lanes: int
+        self,
+        search: Search,
+        searcher: TuneSearcher,
+        is_over: Callable[[], bool],
+        lanes: int,
+        trial_hours: float | None = None,
     ) -> None:
         super().__init__()
+        self._trial_hours = math.inf if trial_hours is None else trial_hours
         self._search, self._searcher, self._is_over = search, searcher, is_over
         self._lanes_to_keep = lanes
 
@@ -126,7 +133,7 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
             self._lanes_to_keep = 0
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
-        """Stops a trial at a rung or at the deadline, and tells the study at once."""
+        """Stops a trial at a rung, at the deadline or at its own, and tells the study at once."""
         number: int = trial.config["number"]
         if nested(result, "outcome") or self._search.outcome(number) is not None:
             return str(TrialScheduler.CONTINUE)
@@ -137,6 +144,9 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # ray is untyped
             state, reason = State.PRUNED, f"stopped at the rung of epoch {epoch} with {best:.6g}"
         elif self._is_over():
             state, reason = State.TIMEOUT, f"the sweep's hours were over after epoch {epoch}"
+        elif result["seconds"] > 3600 * self._trial_hours:
+            reason = f"its own {self._trial_hours:g} hours were over after epoch {epoch}"
+            state = State.TIMEOUT
         else:
             return str(TrialScheduler.CONTINUE)
         outcome = Outcome(

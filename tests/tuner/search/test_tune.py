@@ -135,6 +135,19 @@ def test_after_the_deadline_trials_end_with_their_best(search: Search, clock: Cl
     assert searcher.suggest("c") == Searcher.FINISHED
 
 
+def test_a_trial_whose_own_hours_are_over_ends_with_its_best(search: Search, clock: Clock) -> None:
+    searcher = TuneSearcher(search, 9, clock)
+    scheduler = TuneScheduler(search, searcher, clock, lanes=2, trial_hours=0.5)
+    searcher.suggest("a")
+    assert scheduler.on_trial_result(None, paper(0), result(2, 0.2, seconds=1800.0)) == GO_ON
+    assert scheduler.on_trial_result(None, paper(0), result(4, 0.1, seconds=1800.1)) == STOP
+    outcome = search.outcome(0)
+    assert outcome is not None and outcome.usable
+    assert (outcome.state, outcome.value, outcome.epochs) == (State.TIMEOUT, 0.1, 4)
+    assert outcome.reason == "its own 0.5 hours were over after epoch 4"
+    assert searcher.suggest("b") != Searcher.FINISHED
+
+
 def test_tune_keeps_every_lane_warm(search: Search, clock: Clock) -> None:
     """What Tune does by itself is shown first: once it keeps both, `on_trial_add` can go."""
     alone, told = _ObjectCache(), _ObjectCache()
