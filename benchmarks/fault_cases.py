@@ -38,6 +38,9 @@ class Mine(torch.nn.Module):
         self.rnn = torch.nn.GRU(shape.inputs, config.width, batch_first=True)
         self.head = torch.nn.Linear(config.width, shape.outputs)
         self.poison, self.steps = config.poison, 0
+        place, _, _ = os.environ.get("HUNG", "").partition(",")
+        # Made after it, which the other rank was not that is in the same step.
+        self.later = bool(place) and pathlib.Path(place, "hung").exists()
 
     def forward(self, x_BTF, lengths_B):
         self.steps += self.training
@@ -58,9 +61,13 @@ class Mine(torch.nn.Module):
         """Stands still once, on one rank; afterwards notes the first step of the next attempt."""
         place, rank, step = os.environ["HUNG"].split(",")
         hung, again = pathlib.Path(place, "hung"), pathlib.Path(place, "again")
-        if hung.exists():
+        if self.later:
             again.touch()
-        elif torch.distributed.get_rank() == int(rank) and self.steps >= int(step):
+        elif (
+            not hung.exists()
+            and torch.distributed.get_rank() == int(rank)
+            and self.steps >= int(step)
+        ):
             hung.touch()
             time.sleep(3600)
 '''
