@@ -13,6 +13,7 @@ from tuner.data import (
     deriving,
     filling,
     future,
+    meaning,
     reading,
     side,
     tags,
@@ -78,7 +79,7 @@ def grouped(
         names = table.columns.column_names
         there = {*names}
         mistakes += [
-            reading.absent(table, name, names) for name in layout.columns if name not in there
+            meaning.absent(table, name, names) for name in layout.columns if name not in there
         ]
     if mistakes:
         raise DataError(mistakes)
@@ -152,7 +153,7 @@ def _texts(
     assert asked.text is not None
     for table in tables:
         names = table.columns.column_names
-        mistakes += [] if asked.text in names else [reading.absent(table, asked.text, names)]
+        mistakes += [] if asked.text in names else [meaning.absent(table, asked.text, names)]
     if mistakes:
         raise DataError(mistakes)
     if not all(asked.id in table.columns.column_names for table in tables):

@@ -17,6 +17,7 @@ from tuner.data import (
     fitting,
     grouping,
     histories,
+    meaning,
     reading,
     rules,
     side,
@@ -71,7 +72,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
     sources = _sources(config, root, mistakes)
     before = [_stamp(source.path) for source in sources]
     paths = [source.path for source in sources]
-    layout = reading.first_layout(config, task, paths, mistakes)
+    layout = meaning.first_layout(config, task, paths, mistakes)
     rules.check(config, task, layout, mistakes)
     if config.vectors and (path := _located(root, config.vectors, mistakes)):
         mistakes += filter(None, [files.refusal(path)])
@@ -81,7 +82,7 @@ def prepare(config: DataConfig, task: TaskData, root: Path, folder: Path, seed: 
         mistakes[:] = [mistake for mistake in mistakes if mistake.code != "data/extension"]
     # What can be read is checked, whatever cannot.
     parts = [Part(split=s.split, table=t) for s, t in zip(sources, tables, strict=True) if t]
-    found = parts and reading.resolved(layout, task, [p.table for p in parts], mistakes, warnings)
+    found = parts and meaning.resolved(layout, task, [p.table for p in parts], mistakes, warnings)
     if not found:
         raise DataError(mistakes)
     sequences = texts.read(parts, found, task, mistakes, warnings)
