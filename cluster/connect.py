@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from cluster.join import join, probe
 from cluster.nodes import check_nodes
@@ -100,15 +103,48 @@ def connected(spec: ClusterSpec = _HERE) -> Iterator[Connection]:
 
     (node,) = local_capacity()
     started_here = not ray.is_initialized()
-    if started_here and spec.entry is None:
-        _start(int(node.cpus))
-    elif started_here:
-        join(spec)
     try:
+        if started_here:
+            with _whole():
+                if spec.entry is None:
+                    _start(int(node.cpus))
+                else:
+                    join(spec)
         yield Connection()
     finally:
         if started_here:
             ray.shutdown()
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Keeps the first SIGINT or SIGTERM until Ray has started, which then can be shut down: what is
+    raised in its midst leaves processes behind, or ends this one in a crash. A second one ends this
+    process at once, and with it those of Ray that it has started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    from ray._private import utils
+
+    kept: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        if kept:
+            os._exit(128 + number)
+        kept.append(number)
+
+    before = {number: signal.signal(number, keep) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Ray would put a handler of its own in the place of ours.
+    set_handler, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = set_handler
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if kept:
+            signal.raise_signal(kept[0])
 
 
 def _start(cpus: int) -> None:

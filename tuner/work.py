@@ -70,7 +70,7 @@ class Work:
     def _run(self, copy: Copy | None, *, offline: bool) -> Leaderboard:
         name = self.spec.name
         message = f"interrupted; `tuner resume {name}` goes on"
-        # Ray takes the signals over when it starts, so what stops the search comes after it.
+        # What stops the search comes after Ray, whose start is not broken off.
         with Interruption(message):
             set_environment(self.sweep.cluster)
             from tuner.confirm import Confirmation
