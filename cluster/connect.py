@@ -15,6 +15,7 @@ from types import FrameType
 from cluster.join import join, probe
 from cluster.nodes import check_nodes
 from cluster.plan import Capacity
+from cluster.processes import end_at_once
 from cluster.refused import Refused
 from cluster.spec import ClusterSpec, Embedded
 from cluster.token import use_token
@@ -131,7 +132,8 @@ def _whole() -> Iterator[None]:
 
     def keep(number: int, frame: FrameType | None) -> None:
         if kept:
-            os._exit(128 + number)
+            # Those of Ray that have just begun would not notice.
+            end_at_once(128 + number)
         kept.append(number)
 
     before = {number: signal.signal(number, keep) for number in (signal.SIGINT, signal.SIGTERM)}

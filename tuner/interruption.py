@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+from cluster.processes import end_at_once
 from tuner.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -58,7 +58,7 @@ class Interruption:
             raise Interrupted(self._message, self._number)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._handle(lambda n, f: os._exit(128 + n))
+        self._handle(lambda n, f: end_at_once(128 + n))
         self._number = number
         if not self._deferred:
             self.check()
