@@ -19,6 +19,7 @@ from tuner.context import Context
 from tuner.errors import Diverged, Infeasible, LaneBroken
 from tuner.files import write_text
 from tuner.home import FINALS
+from tuner.interruption import Interruption
 from tuner.outcome import Outcome, State
 from tuner.search.records import TrialRecord
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _RESTARTS = 3
 """Of a lane whose process, or one of whose ranks, is gone."""
+_LOOK_SECONDS = 0.5
+"""Between looks whether a signal came."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +169,11 @@ class FinalLanes:
     Args:
         context: of the sweep.
         most: Lanes that fit at once.
+        interruption: Looked at between calls: raised inside Ray's own, it ends in a crash.
     """
 
-    def __init__(self, context: Context, most: int) -> None:
-        self._context, self._most = context, most
+    def __init__(self, context: Context, most: int, interruption: Interruption) -> None:
+        self._context, self._most, self._interruption = context, most, interruption
         self._lanes: list[Any] = []
         self._groups: list[PlacementGroup] = []
 
@@ -197,7 +201,12 @@ class FinalLanes:
 
         Raises:
             LaneBroken: a call broke its lane again and again.
+            Interrupted: a signal came.
         """
+        with self._interruption.deferred():
+            self._do(calls, number)
+
+    def _do(self, calls: Iterable[Call], number: int) -> None:
         while len(self._lanes) < min(self._most, number):
             self._start()
         busy: dict[Any, tuple[Any, Call | None]] = {
@@ -206,17 +215,19 @@ class FinalLanes:
         coming = iter(calls)
         call = next(coming, None)
         while call is not None or any(told for _, told in busy.values()):
-            (ready,), _ = ray.wait(list(busy), num_returns=1)
-            lane, told = busy.pop(ready)
-            try:
-                result = ray.get(ready)
-            except RayActorError as gone:
-                raise LaneBroken(f"a lane died {_RESTARTS + 1} times: {gone}") from gone
-            if told is not None:
-                told.done(result)
-            if call is not None:
-                busy[lane.do.remote(call.method, *call.arguments)] = lane, call
-                call = next(coming, None)
+            ready, _ = ray.wait(list(busy), num_returns=1, timeout=_LOOK_SECONDS)
+            self._interruption.check()
+            for future in ready:
+                lane, told = busy.pop(future)
+                try:
+                    result = ray.get(future)
+                except RayActorError as gone:
+                    raise LaneBroken(f"a lane died {_RESTARTS + 1} times: {gone}") from gone
+                if told is not None:
+                    told.done(result)
+                if call is not None:
+                    busy[lane.do.remote(call.method, *call.arguments)] = lane, call
+                    call = next(coming, None)
 
     def _start(self) -> None:
         resources = self._context.resources

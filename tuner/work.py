@@ -95,7 +95,10 @@ class Work:
                     self._display.message("starting Ray")
                 with connection(self.sweep.cluster) as joined, interruption:
                     lanes = planned(self.spec, joined.nodes())
-                    context = replace(context, resources=self._measured(context, lanes))
+                    with interruption.deferred():
+                        resources = self._measured(context, lanes)
+                    interruption.check()
+                    context = replace(context, resources=resources)
                     room = Room(
                         joined, context.resources, self.sweep.cluster.patience, self._display
                     )
@@ -116,7 +119,7 @@ class Work:
                     confirmation = Confirmation(
                         self.spec, self.folder, records, self._deadline, self._display
                     )
-                    with FinalLanes(context, lanes.lanes) as final_lanes:
+                    with FinalLanes(context, lanes.lanes, interruption) as final_lanes:
                         confirmation.run(final_lanes)
                         self._score(records, confirmation, final_lanes)
                     if copy is not None:
