@@ -14,8 +14,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Turns the first signal into `Interrupted`; to be entered after Ray's start, which installs a
-    handler of its own.
+    """Turns the first signal into `Interrupted`; `cluster.connect` keeps one that comes while Ray
+    starts, and Ray from putting a handler in the place of this one.
 
     Args:
         message: what to tell the user.

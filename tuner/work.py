@@ -70,8 +70,7 @@ class Work:
     def _run(self, copy: Copy | None, *, offline: bool) -> Leaderboard:
         name = self.spec.name
         message = f"interrupted; `tuner resume {name}` goes on"
-        # What stops the search comes after Ray, whose start is not broken off.
-        with Interruption(message):
+        with Interruption(message) as interruption:
             set_environment(self.sweep.cluster)
             from tuner.confirm import Confirmation
             from tuner.final import FinalLanes
@@ -81,7 +80,6 @@ class Work:
             uri = None if offline else self.sweep.home.tracking_uri(self.spec.tracking.uri)
             tracker = Tracker(uri, name, self.folder)
             search = self.sweep.study()
-            interruption = Interruption(message)
             recorder = Recorder(
                 self.spec, self.folder, search, tracker, self._display, interruption.check
             )
@@ -93,7 +91,7 @@ class Work:
                 recorder.open(self.sweep.card())
                 if self.sweep.cluster.entry is None:
                     self._display.message("starting Ray")
-                with connection(self.sweep.cluster) as joined, interruption:
+                with connection(self.sweep.cluster) as joined:
                     lanes = planned(self.spec, joined.nodes())
                     with interruption.deferred():
                         resources = self._measured(context, lanes)
