@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from cluster.launch import ray_start
+from cluster.processes import below
 from cluster.token import make_token
 
 ROOT = Path(__file__).parent.parent
@@ -104,27 +105,20 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.2)
-    raise AssertionError(f"no head: {log.read_text()[-2000:]}")
+    raise AssertionError(f"nobody listens: {log.read_text()[-2000:]}")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """Ends a head and every process below it."""
-    below = descendants(process.pid)
+    children = below(process.pid)
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=20)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    for pid in below:
+    for pid in children:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below one."""
-    children = Path(f"/proc/{pid}/task").glob("*/children")
-    found = [int(child) for path in children for child in path.read_text().split()]
-    return [*found, *(below for child in found for below in descendants(child))]

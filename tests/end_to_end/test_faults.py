@@ -15,6 +15,7 @@ from typing import Any
 import made
 from command import ENVIRONMENT, tuner, write_spec
 
+from cluster.processes import below
 from tuner.tracking.reader import runs
 from tuner.tracking.uri import local_uri
 
@@ -46,17 +47,8 @@ def trials(folder: Path) -> list[dict[str, Any]]:
 
 def descendants(process: int) -> dict[int, str]:
     """Processes below one, with their command lines."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-    below = {process}
-    while more := {child for child, parent in parents.items() if parent in below} - below:
-        below |= more
     found = {}
-    for child in below - {process}:
+    for child in below(process):
         try:
             found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
         except OSError:
