@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import made  # noqa: E402
 from browser import CHROMIUM  # noqa: E402
 from command import tuner, write_spec  # noqa: E402
-from heads import free_ports  # noqa: E402
+from heads import free_ports, wait_for  # noqa: E402
 
 from tuner.tracking import ui  # noqa: E402
 from tuner.tracking.reader import runs  # noqa: E402
@@ -81,22 +81,13 @@ def sweep(folder: Path, trials: int) -> Path:
 def served(home: Path) -> Iterator[str]:
     """The address of `tuner ui`."""
     (port,) = free_ports(1)
-    server = subprocess.Popen(
-        ui.command(home, port),
-        env=ui.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://{ui.HOST}:{port}"
+    with (home / "ui.log").open("wb") as log:
+        server = subprocess.Popen(
+            ui.command(home, port), env=ui.environment(), stdout=log, stderr=subprocess.STDOUT
+        )
     try:
-        while True:
-            assert server.poll() is None, "the server has ended"
-            try:
-                urllib.request.urlopen(f"{address}/version", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
+        wait_for(port, server, home / "ui.log")
+        yield f"http://{ui.HOST}:{port}"
     finally:
         server.terminate()
         server.wait()

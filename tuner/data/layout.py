@@ -81,10 +81,14 @@ class Layout:
         return self.picture or self.frames
 
     @property
-    def naming(self) -> list[str]:
-        """The columns whose rows name files that are read, too."""
-        readers = (self.picture, self.frames, self.audio, self.side_picture)
-        return [reader.path for reader in readers if reader is not None]
+    def naming(self) -> dict[str, str]:
+        """Columns whose rows name files that are read, too → the keys of `data` that say how."""
+        readers: dict[str, Picture | Frames | Audio | None] = {
+            "picture": self.picture or self.side_picture,
+            "frames": self.frames,
+            "audio": self.audio,
+        }
+        return {reader.path: key for key, reader in readers.items() if reader is not None}
 
     @property
     def names(self) -> tuple[str, ...]:

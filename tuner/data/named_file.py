@@ -123,15 +123,3 @@ class NamedFile:
             got=f"{size:,} bytes",
             fix="Make it smaller, cut it into pieces, or leave its row out.",
         )
-
-
-def told(files: list[NamedFile], what: str) -> list[str]:
-    """Names by which rows can be told: those of files, and the places of enclosed ones.
-
-    Args:
-        files: one of each row.
-        what: they hold, such as "picture".
-    """
-    return [
-        f"{what} {row + 1}" if file.is_enclosed else file.name for row, file in enumerate(files)
-    ]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from tuner.data import manifests, png
 from tuner.data.files import MAX_DECODED
 from tuner.data.layout import Layout
-from tuner.data.named_file import NamedFile, told
+from tuner.data.named_file import NamedFile
 from tuner.data.picture import Picture
 from tuner.data.table import Beside, RawTable
 from tuner.errors import DataError, Mistake
@@ -49,7 +49,7 @@ def pixels(table: RawTable, path: Path | None, layout: Layout) -> RawTable:
     values = {name: manifests.repeated(table, name, owner_N) for name in kept}
     if layout.id == picture.path:
         # A picture with several texts is several sequences.
-        values[picture.path] = pa.array(apart(told(named, "picture"))).take(pa.array(owner_N))
+        values[picture.path] = pa.array(apart(_names(named))).take(pa.array(owner_N))
     elif layout.id is not None and layout.id in names:
         manifests.refuse_shared(table, "picture", layout.id)
     values_NF = values_RhF.reshape(-1, len(picture.names))
@@ -148,6 +148,13 @@ def read(file: NamedFile, picture: Picture) -> tuple[np.ndarray, tuple[Beside, .
             fix="Save it as PNG again, or leave its row out.",
         )
     return fitted(pixels_HWC, picture), file.beside(content)
+
+
+def _names(named: Sequence[NamedFile]) -> list[str]:
+    """Names by which pictures can be told: those of files, and the places of enclosed ones."""
+    return [
+        f"picture {row + 1}" if file.is_enclosed else file.name for row, file in enumerate(named)
+    ]
 
 
 def apart(named: Sequence[str]) -> list[str]:

@@ -72,9 +72,9 @@ def with_enclosed_files(table: RawTable, path: Path, layout: Layout) -> RawTable
     Raises:
         DataError: named files that are absent.
     """
-    for column in layout.naming:
+    for column, key in layout.naming.items():
         found = table.columns
-        files = manifests.named(table, path, "path", column, "file")
+        files = manifests.named(table, path, key, column, "file")
         refused: list[Mistake] = []
         inside = [
             clips.frames_of(file, refused) if file.has_place and file.path.is_dir() else [file]

@@ -90,7 +90,7 @@ def example_of(path: Path, layout: Layout) -> RawTable:
     wanted = dict.fromkeys([*layout.columns, *layout.naming])
     kept = table.columns.select([name for name in wanted if name in table.columns.column_names])
     rows = pa.array([True] + [False] * (len(kept) - 1))
-    if layout.id is not None and layout.id in kept.column_names:
+    if layout.id is not None:
         code_N = columns.to_texts([table], layout.id).indices
         rows = pc.equal(code_N, code_N[0])
     first = replace(table, columns=kept.filter(rows).slice(0, _ROWS))
@@ -107,8 +107,6 @@ def takes_of(table: RawTable, layout: Layout) -> dict[str, str]:
         if times is not None and times[1] == "number":
             found |= dict.fromkeys(layout.time, "double")
     for name in filter(None, (layout.id, *layout.time)):
-        if name not in table.columns.column_names:
-            continue
         # MLflow converts nothing that comes in Parquet.
         kind = table.columns.column(name).type
         if pa.types.is_integer(kind):

@@ -8,7 +8,6 @@ import made
 import numpy as np
 import pytest
 
-from tuner.data import named_file
 from tuner.data.formats.csv import read
 from tuner.data.named_file import NamedFile
 from tuner.data.reading import with_enclosed_files
@@ -72,11 +71,6 @@ def test_a_large_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"a" * (MOST + 1))
     refused = NamedFile("a.wav", tmp_path).read(MOST)
     assert isinstance(refused, Mistake) and refused.got == "1,001 bytes"
-
-
-def test_rows_are_told_apart_by_places_where_files_have_no_names(tmp_path: Path) -> None:
-    files = [NamedFile("a.png", tmp_path), NamedFile("data:,a", tmp_path)]
-    assert named_file.told(files, "picture") == ["a.png", "picture 2"]
 
 
 def test_a_manifest_that_holds_its_pictures_is_read_like_one_that_names_them(
